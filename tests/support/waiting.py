@@ -1,0 +1,15 @@
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_for(condition: Callable[[], T], timeout_seconds: float, what: str) -> T:
+    """Return the first truthy value of `condition`, or fail with `what` after the time-out."""
+    deadline = time.monotonic() + timeout_seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {timeout_seconds} s: {what}")
+        time.sleep(0.05)
+    return value

@@ -1,0 +1,56 @@
+"""The one console command: each room's `cli.py` adds its verbs, imported only when they are used."""
+
+import importlib
+import sys
+
+import click
+
+from contracts.errors import TillstreamError
+from tillstream import __version__
+
+VERBS = {
+    "contracts": "contracts.cli:contracts",
+    "topics": "topics.cli:topics",
+    "stores": "stores.cli:stores",
+    "streams": "jobs.cli:streams",
+    "verify": "lake.cli:verify",
+    "explain": "lake.cli:explain",
+    "quarantine": "lake.cli:quarantine",
+    "reconcile": "quality.cli:reconcile",
+    "demo": "local.cli:demo",
+    "up": "local.cli:up",
+    "down": "local.cli:down",
+    "status": "local.cli:status",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a verb's module when the verb is asked for, so that `--help` needs no Spark."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in VERBS:
+            return None
+        module, _, attribute = VERBS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(__version__)
+def cli() -> None:
+    """From the till to the lake: every sale exactly once, provably."""
+
+
+def main() -> None:
+    try:
+        cli()
+    except TillstreamError as error:
+        click.echo(f"tillstream: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
