@@ -1,0 +1,25 @@
+"""Why a message is in quarantine: the codes that tables, metrics, alerts and runbooks share."""
+
+TOMBSTONE = "tombstone"
+EMPTY = "empty"
+NOT_UTF8 = "not_utf8"
+NOT_JSON = "not_json"
+WRONG_TYPE = "wrong_type"
+MISSING_FIELD = "missing_field"
+INVALID_VALUE = "invalid_value"
+UNKNOWN_SCHEMA_VERSION = "unknown_schema_version"
+FUTURE_EVENT_TIME = "future_event_time"
+WRONG_BUSINESS_DATE = "wrong_business_date"
+UNKNOWN_STORE = "unknown_store"
+MISSING_SIGNATURE = "missing_signature"
+BAD_SIGNATURE = "bad_signature"
+KEY_MISMATCH = "key_mismatch"
+WRONG_PARTITION = "wrong_partition"
+SEQ_FAR_AHEAD = "seq_far_ahead"
+CONFLICT = "conflict"
+TOO_LARGE = "too_large"
+
+
+def rule(name: str) -> str:
+    """The code of a contract's own rule."""
+    return f"rule:{name}"
