@@ -30,7 +30,7 @@ ROW_KEY = (
 MESSAGE_COLUMNS = (
     pa.field("kafka_timestamp", pa.timestamp("us", tz="UTC")),
     pa.field("key_generation", pa.int32()),
-    pa.field("signature", pa.binary(32)),
+    pa.field("signature", pa.binary()),
 )
 EXTRAS = pa.field("extras", pa.string())
 PARTITION_COLUMNS = (pa.field("dt", pa.date32()), pa.field("hour", pa.int32()))

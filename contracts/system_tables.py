@@ -37,7 +37,7 @@ DUPLICATES_SCHEMA = pa.schema(
         ("register_id", pa.string()),
         ("epoch", pa.string()),
         ("seq", pa.int64()),
-        ("signature", pa.binary(32)),
+        ("signature", pa.binary()),
         ("kafka_timestamp", pa.timestamp("us", tz="UTC")),
         ("batch_time", pa.timestamp("us", tz="UTC")),
     ]
