@@ -1,0 +1,226 @@
+"""Start, stop, kill and restart one Kafka broker, and make its SCRAM users."""
+
+import base64
+import json
+import secrets
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs forgot to export the Scram names
+    AdminClient,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialAlteration,
+    UserScramCredentialUpsertion,
+)
+
+from contracts.errors import TillstreamError
+from local.authority import Authority, Identity
+from local.files import free_ports, write_private
+from local.kafka.configuration import Ports, log4j_properties, server_properties
+
+JARS = Path(__file__).resolve().parents[2] / ".tools" / "jars" / "kafka"
+WORKLOADS = ("spark-ingest", "spark-batch", "quality", "topics")
+SCRAM_ITERATIONS = 4096
+
+
+class BrokerError(TillstreamError):
+    """The broker does not run."""
+
+
+class Broker:
+    """One node with its data, log and secrets below `directory`.
+
+    Ports, keys and data are made once and kept, so a broker that was stopped or killed comes back as it was.
+    """
+
+    def __init__(self, directory: Path, authority: Authority) -> None:
+        """Take up the broker of this directory, or prepare a new one (a few seconds: its storage is formatted)."""
+        self.directory = directory
+        self.authority = authority
+        self.log_file = directory / "broker.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ports_file = directory / "ports.json"
+        if not self._ports_file.exists():
+            self._prepare()
+        self.ports = Ports(**json.loads(self._ports_file.read_text()))
+
+    @property
+    def stores_bootstrap(self) -> str:
+        """Where stores log in, by certificate."""
+        return f"127.0.0.1:{self.ports.stores}"
+
+    @property
+    def workloads_bootstrap(self) -> str:
+        """Where workloads log in, by SCRAM over TLS."""
+        return f"127.0.0.1:{self.ports.workloads}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while the broker runs, if this object started it."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def start(self, timeout_seconds: float = 120) -> None:
+        """Start the broker and return when a client has been answered. Raise BrokerError if that takes too long."""
+        if self.pid:
+            return
+        command = [
+            "java",
+            "-Xmx512m",
+            "-XX:+UseSerialGC",
+            f"-Dlog4j2.configurationFile={self.directory / 'log4j2.properties'}",
+            "-cp",
+            f"{JARS}/*",
+            "kafka.Kafka",
+            str(self.directory / "server.properties"),
+        ]
+        with self.log_file.open("ab") as log:
+            # Its own session: Ctrl-C is for whoever started it, who then stops it in the right order.
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        self._await_answer(timeout_seconds)
+
+    def stop(self, timeout_seconds: float = 30) -> None:
+        """Stop the broker in good order, or kill it after the time-out. Its data stays. Close clients first."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._process = None
+
+    def kill(self) -> None:
+        """`kill -9`, as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def create_users(self, names: Iterable[str] = WORKLOADS) -> None:
+        """Make the SCRAM users, with the passwords in their files; existing ones get the same password again."""
+        mechanism = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, SCRAM_ITERATIONS)
+        upsertions: list[UserScramCredentialAlteration] = [
+            UserScramCredentialUpsertion(name, mechanism, self.password_file(name).read_bytes()) for name in names
+        ]
+        admin = self.admin()
+        for name, future in admin.alter_user_scram_credentials(upsertions).items():
+            try:
+                future.result(timeout=30)
+            except KafkaException as error:
+                raise BrokerError(
+                    f"The SCRAM user {name} could not be made: {error}. The broker runs; `make up` tries again."
+                ) from error
+
+    def admin(self) -> AdminClient:
+        """A client with every right, for set-up only."""
+        return AdminClient(
+            {
+                "bootstrap.servers": self.stores_bootstrap,
+                "security.protocol": "SSL",
+                "ssl.ca.location": str(self.authority.certificate_file),
+                "ssl.certificate.location": str(self._administrator.certificate_file),
+                "ssl.key.location": str(self._administrator.key_file),
+                "log_level": 0,
+            }
+        )
+
+    def password_file(self, user: str) -> Path:
+        """Where the random password of a user stands, made at first use."""
+        path = self.directory / "users" / f"{user}.password"
+        return path if path.exists() else write_private(path, secrets.token_urlsafe(32))
+
+    def workload_environment(self, user: str) -> dict[str, str]:
+        """The `TILLSTREAM_KAFKA_*` variables of a workload."""
+        return {
+            "TILLSTREAM_KAFKA_BOOTSTRAP": self.workloads_bootstrap,
+            "TILLSTREAM_KAFKA_LOGIN": "scram",
+            "TILLSTREAM_KAFKA_CA_FILE": str(self.authority.certificate_file),
+            "TILLSTREAM_KAFKA_USERNAME": user,
+            "TILLSTREAM_KAFKA_PASSWORD_FILE": str(self.password_file(user)),
+            "TILLSTREAM_KAFKA_REPLICATION": "1",
+        }
+
+    def store_environment(self, identity: Identity) -> dict[str, str]:
+        """The `TILLSTREAM_KAFKA_*` variables of a store with this certificate."""
+        return {
+            "TILLSTREAM_KAFKA_BOOTSTRAP": self.stores_bootstrap,
+            "TILLSTREAM_KAFKA_LOGIN": "mtls",
+            "TILLSTREAM_KAFKA_CA_FILE": str(self.authority.certificate_file),
+            "TILLSTREAM_KAFKA_CERT_FILE": str(identity.certificate_file),
+            "TILLSTREAM_KAFKA_KEY_FILE": str(identity.key_file),
+        }
+
+    @property
+    def _administrator(self) -> Identity:
+        folder = self.authority.directory / "platform"
+        return Identity("CN=admin,OU=platform,O=Tillstream", folder / "admin.pem", folder / "admin.key")
+
+    def _prepare(self) -> None:
+        if not any(JARS.glob("kafka_2.13-*.jar")):
+            raise BrokerError(f"No Kafka jars in {JARS}. Nothing was started; `make env` fetches them.")
+        ports = Ports(*free_ports(3))
+        own = self.authority.issue_server("broker")
+        administrator = self.authority.issue_client("admin")
+        keystore = write_private(
+            self.directory / "keystore.pem",
+            own.key_file.read_text() + own.certificate_file.read_text() + self.authority.certificate_file.read_text(),
+        )
+        configuration = self.directory / "server.properties"
+        write_private(
+            configuration,
+            server_properties(
+                ports,
+                data=self.directory / "data",
+                keystore=keystore,
+                truststore=self.authority.certificate_file,
+                superusers=[own, administrator],
+            ),
+        )
+        write_private(self.directory / "log4j2.properties", log4j_properties())
+        self._format(configuration)
+        # The ports last: their presence says that the broker is whole.
+        write_private(self._ports_file, json.dumps(asdict(ports)))
+
+    def _format(self, configuration: Path) -> None:
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # One word, as a random id may begin with a dash.
+        command = [
+            *("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*"),
+            *("kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", f"--config={configuration}"),
+            "--ignore-formatted",
+        ]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise BrokerError(
+                f"Kafka's storage in {self.directory} could not be formatted:\n{result.stderr or result.stdout}"
+                "\nNothing runs; remove that directory and try again."
+            )
+
+    def _await_answer(self, timeout_seconds: float) -> None:
+        deadline = time.monotonic() + timeout_seconds
+        admin = self.admin()
+        while True:
+            try:
+                admin.list_topics(timeout=1)
+            except KafkaException as error:
+                if self._process is None or self._process.poll() is not None:
+                    raise BrokerError(f"The broker ended while starting. {self._end_of_log()}") from error
+                if time.monotonic() > deadline:
+                    self.kill()
+                    raise BrokerError(
+                        f"The broker did not answer within {timeout_seconds:.0f} s and was stopped: {error}. "
+                        f"{self._end_of_log()}"
+                    ) from error
+            else:
+                return
+
+    def _end_of_log(self) -> str:
+        lines = self.log_file.read_text(errors="replace").splitlines()[-20:]
+        return f"The end of {self.log_file}:\n" + "\n".join(lines)
