@@ -63,7 +63,6 @@ class Array:
     name: str
     table: str
     items: tuple[Field, ...]
-    required: bool = False
     description: str = ""
 
 
