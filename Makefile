@@ -1,0 +1,75 @@
+# Every verb of the project. `make` alone lists them. What they install stays below .tools and .venv.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+PYTHON_CODE := tillstream contracts topics lake stores jobs quality local tests
+VENV := .venv/bin
+STAMPS := .tools/stamps
+
+.PHONY: help demo up down test test-fast lint format bench render lock lock-jars setup env jars bin check clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## The main job once, proven to the cent, with a report (KEEP=1 leaves lake and logs in .local; RECEIPTS=N)
+	@$(VENV)/tillstream demo $(if $(KEEP),--keep) $(if $(RECEIPTS),--receipts $(RECEIPTS))
+
+up: setup ## Start the pipeline for work by hand
+	@$(VENV)/tillstream up --detach
+
+down: ## Stop what `make up` started
+	@if [[ -x $(VENV)/tillstream ]]; then $(VENV)/tillstream down; fi
+
+test: setup lint ## Lint and every test, on the real parts
+	@$(VENV)/python -m pytest
+
+test-fast: setup lint ## Lint and the unit tests: no broker, no Spark
+	@$(VENV)/python -m pytest tests/unit
+
+lint: env ## ruff, mypy, terraform fmt
+	@$(VENV)/ruff check --quiet .
+	@$(VENV)/ruff format --quiet --check .
+	@$(VENV)/mypy --no-error-summary
+	@if [[ -d terraform ]]; then terraform fmt -check -recursive terraform >/dev/null || { terraform fmt -check -diff -recursive terraform; exit 1; }; fi
+
+format: env ## Let ruff and terraform lay out the code
+	@$(VENV)/ruff check --quiet --fix .
+	@$(VENV)/ruff format --quiet .
+	@terraform fmt -recursive terraform
+
+bench: setup ## Measure the ingest job beside simpler pipelines (takes long)
+	@$(VENV)/python -m bench
+
+render: setup ## Write again what derives from the contracts
+	@$(VENV)/tillstream contracts render
+
+# --- set-up ------------------------------------------------------------------------------------------------------
+
+check:
+	@local/setup/prerequisites
+
+setup: check ## Everything a run needs, in parallel; a second time takes a second
+	@$(MAKE) --no-print-directory --silent -j3 env jars bin
+
+env: $(STAMPS)/env ## The hash-locked Python environment in .venv
+jars: $(STAMPS)/jars ## Spark's and Kafka's jars, checked against SHA256SUMS
+bin: $(STAMPS)/bin ## Tools built from local/tools/go.mod
+
+$(STAMPS)/env: local/requirements.txt local/uv.txt pyproject.toml local/setup/environment local/setup/common.sh
+	@local/setup/environment && mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/jars: images/spark/pom.xml images/spark/SHA256SUMS local/kafka/pom.xml local/kafka/SHA256SUMS local/setup/jars local/setup/common.sh
+	@local/setup/jars && mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/bin: local/tools/go.mod local/tools/go.sum local/setup/tools local/setup/common.sh
+	@local/setup/tools && mkdir -p $(STAMPS) && touch $@
+
+lock: env ## Lock the Python sets again by hash, after a change of a requirements.in
+	@local/setup/lock
+
+lock-jars: check ## Write SHA256SUMS again, after a change of a pom
+	@local/setup/jars lock
+
+clean: down ## Remove what set-up and runs have made
+	rm -rf .tools .venv .local report.html .pytest_cache .mypy_cache .ruff_cache
