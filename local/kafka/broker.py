@@ -3,7 +3,6 @@
 import base64
 import json
 import secrets
-import signal
 import subprocess
 import time
 import uuid
@@ -12,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs forgot to export the Scram names
+from confluent_kafka.admin import (
     AdminClient,
     ScramCredentialInfo,
     ScramMechanism,
@@ -21,6 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs fo
 )
 
 from contracts.errors import TillstreamError
+from local import processes
 from local.authority import Authority, Identity
 from local.files import free_ports, write_private
 from local.kafka.configuration import Ports, log4j_properties, server_properties
@@ -80,27 +80,19 @@ class Broker:
             "kafka.Kafka",
             str(self.directory / "server.properties"),
         ]
-        with self.log_file.open("ab") as log:
-            # Its own session: Ctrl-C is for whoever started it, who then stops it in the right order.
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        self._process = processes.spawn(command, self.log_file)
         self._await_answer(timeout_seconds)
 
     def stop(self, timeout_seconds: float = 30) -> None:
         """Stop the broker in good order, or kill it after the time-out. Its data stays. Close clients first."""
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(timeout_seconds)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        self._process = None
+        if self._process is not None:
+            processes.end(self._process, timeout_seconds)
+            self._process = None
 
     def kill(self) -> None:
         """`kill -9`, as a power cut would."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            processes.kill(self._process)
             self._process = None
 
     def create_users(self, names: Iterable[str] = WORKLOADS) -> None:
@@ -211,16 +203,14 @@ class Broker:
                 admin.list_topics(timeout=1)
             except KafkaException as error:
                 if self._process is None or self._process.poll() is not None:
-                    raise BrokerError(f"The broker ended while starting. {self._end_of_log()}") from error
+                    raise BrokerError(
+                        f"The broker ended while starting. {processes.end_of_log(self.log_file)}"
+                    ) from error
                 if time.monotonic() > deadline:
                     self.kill()
                     raise BrokerError(
                         f"The broker did not answer within {timeout_seconds:.0f} s and was stopped: {error}. "
-                        f"{self._end_of_log()}"
+                        f"{processes.end_of_log(self.log_file)}"
                     ) from error
             else:
                 return
-
-    def _end_of_log(self) -> str:
-        lines = self.log_file.read_text(errors="replace").splitlines()[-20:]
-        return f"The end of {self.log_file}:\n" + "\n".join(lines)

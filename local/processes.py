@@ -1,0 +1,104 @@
+"""Processes of the local platform: each leads its own session, writes to its own log, and dies with its parent.
+
+Ctrl-C reaches only the parent, which then ends its children in the right order. If the parent cannot (`kill -9`), the
+watchdog kills them.
+"""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from local import watchdog
+
+GRACE_SECONDS = 10.0
+
+
+class _Watch:
+    """This process's watchdog, started with the first child."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._sessions: set[int] = set()
+
+    def add(self, session: int) -> None:
+        with self._lock:
+            self._sessions.add(session)
+            self._tell(f"+{session}")
+
+    def remove(self, session: int) -> None:
+        with self._lock:
+            self._sessions.discard(session)
+            self._tell(f"-{session}")
+
+    def _tell(self, line: str) -> None:
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                # Isolated: nobody's site-packages or PYTHON* variables may keep it from starting.
+                [sys.executable, "-I", "-S", watchdog.__file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            line = "\n".join(f"+{session}" for session in self._sessions) or line
+        if self._process.stdin is not None:
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
+
+
+_watch = _Watch()
+
+
+def spawn(
+    command: Sequence[str],
+    log_file: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a program whose output is appended to `log_file`; `environment` replaces the inherited one."""
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd=directory,
+            start_new_session=True,
+        )
+    _watch.add(process.pid)
+    return process
+
+
+def end(process: subprocess.Popen[bytes], grace_seconds: float = GRACE_SECONDS) -> int:
+    """SIGTERM to the program, time to finish, then SIGKILL to all that is left of its session. Return its exit code."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(grace_seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> int:
+    """SIGKILL to the program and all of its session, as a power cut would. Return its exit code."""
+    watchdog.kill(process.pid)
+    code = process.wait()
+    _watch.remove(process.pid)
+    return code
+
+
+def end_of_log(log_file: Path, lines: int = 20) -> str:
+    """The last lines a program wrote, for the message that says it failed."""
+    try:
+        tail = log_file.read_text(errors="replace").splitlines()[-lines:]
+    except OSError as error:
+        return f"(no log: {error})"
+    return f"The end of {log_file}:\n" + "\n".join(tail)

@@ -1,0 +1,116 @@
+"""Processes of the local platform die when they should, with all their children."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local import processes, watchdog
+from tests.support.waiting import wait_for
+
+# A program with a child that leads its own process group, as a Spark driver's Python workers do.
+FAMILY = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], process_group=0)
+print("ready", child.pid, flush=True)
+time.sleep(600)
+"""
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def alive(session: int) -> list[int]:
+    """The members of a session that are no zombies: an orphan's zombie may wait for init to reap it."""
+
+    def is_zombie(pid: int) -> bool:
+        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        return state.stdout.strip()[:1] in ("Z", "")
+
+    return [pid for pid in watchdog.members(session) if not is_zombie(pid)]
+
+
+def said(log: Path, what: str) -> Callable[[], bool]:
+    return lambda: log.exists() and what in log.read_text()
+
+
+def test_end_stops_the_whole_family(tmp_path: Path):
+    """Ending a program also ends a child that left its process group."""
+    process = processes.spawn([sys.executable, "-c", FAMILY], tmp_path / "log")
+    wait_for(said(tmp_path / "log", "ready"), 30, "the family")
+    assert len(alive(process.pid)) == 2
+
+    assert processes.end(process) == -signal.SIGTERM
+
+    wait_for(lambda: not alive(process.pid), 10, "the end of the family")
+
+
+def test_end_kills_what_ignores_it(tmp_path: Path):
+    """A program that ignores SIGTERM is killed after the grace time."""
+    process = processes.spawn([sys.executable, "-c", STUBBORN], tmp_path / "log")
+    wait_for(said(tmp_path / "log", "ready"), 30, "the program")
+
+    assert processes.end(process, grace_seconds=0.2) == -signal.SIGKILL
+
+
+def test_children_of_a_dead_leader_are_ended(tmp_path: Path):
+    """A program that crashed does not leave its children behind once it is ended."""
+    process = processes.spawn([sys.executable, "-c", FAMILY], tmp_path / "log")
+    wait_for(said(tmp_path / "log", "ready"), 30, "the family")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert alive(process.pid)
+
+    processes.end(process)
+
+    wait_for(lambda: not alive(process.pid), 10, "the end of the child")
+
+
+@pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_parent_leaves_no_orphan(tmp_path: Path, death: signal.Signals):
+    """Whatever ends a supervisor, its children and grandchildren end with it."""
+    supervisor = textwrap.dedent(f"""
+        import sys, time
+        from pathlib import Path
+        from local import processes
+        started = processes.spawn([sys.executable, "-c", {FAMILY!r}], Path({str(tmp_path / "log")!r}))
+        print(started.pid, flush=True)
+        time.sleep(600)
+    """)
+    parent = subprocess.Popen([sys.executable, "-c", supervisor], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert parent.stdout is not None
+    session = int(parent.stdout.readline())
+    wait_for(said(tmp_path / "log", "ready"), 30, "the family")
+    assert len(alive(session)) == 2
+
+    parent.send_signal(death)
+    parent.wait()
+
+    wait_for(lambda: not alive(session), 10, "the end of the family")
+
+
+def test_a_killed_watchdog_is_replaced(tmp_path: Path):
+    """Losing the watchdog is healed with the next program, for the earlier ones, too."""
+    first = processes.spawn(["sleep", "600"], tmp_path / "log")
+    lost = processes._watch._process
+    assert lost is not None
+    lost.kill()
+    lost.wait()
+
+    second = processes.spawn(["sleep", "600"], tmp_path / "log")
+
+    replacement = processes._watch._process
+    assert replacement is not None
+    assert replacement.pid != lost.pid
+    assert replacement.stdin is not None
+    replacement.stdin.close()
+    assert first.wait(10) == second.wait(10) == -signal.SIGKILL
+    processes._watch._process = None
