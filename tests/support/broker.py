@@ -7,28 +7,19 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import (
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    NewTopic,
-    ResourcePatternType,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient
 
+import contracts
 from local.authority import Authority, Identity
 from local.kafka import Broker
-from tests.support.waiting import wait_for
+from topics.apply import apply_plan, read_state
+from topics.desired import desired_state, workload_principals
+from topics.model import Acl, Store, Topic
+from topics.plan import Plan, make_plan
 from topics.settings import KafkaSettings
 
 STORES = ("330", "367", "406")
-TOPICS = {"pos.receipts.v1": 6, "store.inventory.v1": 3, "store.operations.v1": 3, "store.control-totals.v1": 3}
 READERS = ("spark-ingest", "quality")
-ANY_ACL = AclBindingFilter(
-    ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
-)
 
 
 @dataclass
@@ -75,24 +66,25 @@ class Kafka:
     def new_topic(self, partitions: int = 3, prefix: str = "test", config: dict[str, str] | None = None) -> str:
         """A topic of a test's own, which every store of the fixture may write and every reading workload read."""
         name = f"{prefix}-{next(self._numbers)}.v1"
-        self.create_topics({name: partitions}, config)
+        self.create_topic(name, partitions, config)
         return name
 
-    def create_topics(self, partitions: dict[str, int], config: dict[str, str] | None = None) -> None:
-        admin = self.admin()
-        wanted = [NewTopic(name, count, 1, config=config or {}) for name, count in partitions.items()]
-        for future in admin.create_topics(wanted).values():
-            future.result(30)
+    def create_topic(self, name: str, partitions: int, config: dict[str, str] | None = None) -> None:
+        """Make one topic; return when it and its ACLs are known to the broker."""
         writers = [identity.principal for identity in self.identities.values()]
-        bindings = [
-            *(_allow(name, writer, AclOperation.WRITE) for name in partitions for writer in writers),
-            *(_allow(name, f"User:{reader}", AclOperation.READ) for name in partitions for reader in READERS),
-        ]
-        for future in admin.create_acls(bindings).values():
-            future.result(30)
-        # Both are made at once but known a moment later.
-        wait_for(lambda: partitions.keys() <= admin.list_topics(timeout=10).topics.keys(), 30, "the new topics")
-        wait_for(lambda: set(bindings) <= set(admin.describe_acls(ANY_ACL).result(30)), 30, "the new ACLs")
+        readers = [f"User:{reader}" for reader in READERS]
+        plan = Plan(
+            create_topics=(Topic(name, partitions, 1, config or {}),),
+            add_acls=(
+                *(Acl(writer, "write", "topic", name) for writer in writers),
+                *(Acl(reader, "read", "topic", name) for reader in readers),
+            ),
+        )
+        apply_plan(self.admin(), plan)
+
+    def admin_of(self, user: str) -> AdminClient:
+        """A client with the rights of one workload."""
+        return AdminClient({**self.workload_settings(user).librdkafka(), "log_level": 0})
 
 
 def start_kafka(directory: Path, stores: tuple[str, ...] = STORES) -> Kafka:
@@ -102,22 +94,11 @@ def start_kafka(directory: Path, stores: tuple[str, ...] = STORES) -> Kafka:
     broker.start()
     broker.create_users()
     kafka = Kafka(broker, {store: authority.issue_store(store, generation=1) for store in stores})
-    groups = [
-        AclBinding(
-            ResourceType.GROUP,
-            reader,
-            ResourcePatternType.PREFIXED,
-            f"User:{reader}",
-            "*",
-            AclOperation.READ,
-            AclPermissionType.ALLOW,
-        )
-        for reader in READERS
-    ]
-    for future in (admin := kafka.admin()).create_acls(groups).values():
-        future.result(30)
-    del admin
-    kafka.create_topics(TOPICS)
+    described = contracts.load().values()
+    desired = desired_state(described, [Store(store, 1) for store in stores], replication=1)
+    # As the platform does it: by the user `topics`, whose rights must be enough.
+    admin = kafka.admin_of("topics")
+    apply_plan(admin, make_plan(desired, read_state(admin), workloads=workload_principals(described), with_stores=True))
     return kafka
 
 
@@ -126,9 +107,3 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     running = start_kafka(tmp_path_factory.mktemp("kafka"))
     yield running
     running.broker.stop()
-
-
-def _allow(topic: str, principal: str, operation: AclOperation) -> AclBinding:
-    return AclBinding(
-        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, principal, "*", operation, AclPermissionType.ALLOW
-    )

@@ -1,0 +1,112 @@
+"""`tillstream topics`: Kafka's topics and access rules, planned and applied from the contracts."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+from confluent_kafka.admin import AdminClient
+from rich.console import Console
+from rich.progress import Progress
+
+import contracts
+from topics.apply import apply_plan, read_state
+from topics.desired import desired_state, read_stores, workload_principals
+from topics.errors import SettingsError
+from topics.plan import Plan, make_plan
+from topics.report import as_json, as_table, summary
+from topics.settings import KafkaSettings
+
+REPLICATION = "TILLSTREAM_KAFKA_REPLICATION"
+
+
+@click.group()
+def topics() -> None:
+    """Kafka's topics and ACLs, from the contracts. Never deletes a topic, nor changes its partitions."""
+
+
+_stores = click.option(
+    "--stores",
+    "stores_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON list of all stores with store_id and key_generation; every other certificate is revoked. "
+    "Without it the ACLs of stores stay as they are.",
+)
+_prune = click.option("--prune", is_flag=True, help="Also remove ACLs that belong to nobody known here.")
+_shrink = click.option(
+    "--shrink-retention", is_flag=True, help="Let retention get shorter; Kafka may then delete messages."
+)
+_json = click.option("--json", "as_data", is_flag=True, help="Print JSON for programs.")
+
+
+@topics.command()
+@_stores
+@_prune
+@_shrink
+@_json
+def plan(stores_file: Path | None, prune: bool, shrink_retention: bool, as_data: bool) -> None:
+    """Show what `apply` would do. Exit 0: nothing; 1: changes, or differences that are refused."""
+    found = _plan(_admin(), stores_file, prune=prune, shrink_retention=shrink_retention)
+    _show(found, as_data=as_data, applied=False)
+    sys.exit(1 if found.changes or found.refused else 0)
+
+
+@topics.command()
+@_stores
+@_prune
+@_shrink
+@_json
+def apply(stores_file: Path | None, prune: bool, shrink_retention: bool, as_data: bool) -> None:
+    """Make topics and ACLs as the contracts say. Exit 0: done; 1: done but for what is refused."""
+    admin = _admin()
+    found = _plan(admin, stores_file, prune=prune, shrink_retention=shrink_retention)
+    if not as_data:
+        Console().print(as_table(found))
+    with Progress(console=Console(stderr=True), disable=as_data or not found.changes) as progress:
+        bar = progress.add_task("applying", total=found.changes)
+        apply_plan(admin, found, lambda count: progress.advance(bar, count))
+    _show(found, as_data=as_data, applied=True)
+    sys.exit(1 if found.refused else 0)
+
+
+def _admin() -> AdminClient:
+    # Its log lines would stand between the lines of JSON; errors come back as exceptions.
+    return AdminClient({**KafkaSettings.from_env().librdkafka(), "log_level": 0})
+
+
+def _plan(admin: AdminClient, stores_file: Path | None, *, prune: bool, shrink_retention: bool) -> Plan:
+    found = contracts.load().values()
+    stores = read_stores(stores_file) if stores_file else ()
+    return make_plan(
+        desired_state(found, stores, _replication()),
+        read_state(admin),
+        workloads=workload_principals(found),
+        with_stores=stores_file is not None,
+        shrink_retention=shrink_retention,
+        prune=prune,
+    )
+
+
+def _replication() -> int:
+    value = os.environ.get(REPLICATION, "3")
+    if not value.isdecimal() or int(value) < 1:
+        raise SettingsError(
+            f"{REPLICATION} is {value!r}, not a number of copies. Nothing was changed; set it to 1 or 3."
+        )
+    return int(value)
+
+
+def _show(found: Plan, *, as_data: bool, applied: bool) -> None:
+    if as_data:
+        click.echo(json.dumps({**as_json(found), "applied": applied}))
+        return
+    console = Console()
+    if not applied:
+        console.print(as_table(found))
+    if not found.changes and not found.refused:
+        console.print("[green]Kafka is as the contracts say.[/]")
+    elif applied:
+        console.print(f"[green]Applied:[/] {summary(found)}")
+    else:
+        console.print(summary(found))
