@@ -1,0 +1,236 @@
+"""Sends what the outbox holds to Kafka: at least once, in the order in which it was appended, and drops nothing.
+
+A row is marked as sent when Kafka has acknowledged it. A sender that is killed before it could mark sends those rows
+again when it comes back; readers tell the second copy by its event id. Messages have no time-out: while the broker
+is away librdkafka waits, backs off and tries again, and the outbox fills.
+"""
+
+import fcntl
+import logging
+import threading
+import time
+from functools import partial
+from typing import Any, Self
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from stores.errors import SenderError
+from stores.metrics import StoreMetrics
+from stores.outbox import Outbox
+from stores.sealing import Message, Seal
+from topics.settings import KafkaSettings
+
+LOG = logging.getLogger(__name__)
+
+WINDOW = 2_000
+"""So many messages may be on their way to Kafka at once."""
+MAX_MESSAGE_BYTES = 2_000_000
+IDLE_SECONDS = 0.05
+FIRST_BACK_OFF_SECONDS = 0.5
+LONGEST_BACK_OFF_SECONDS = 30.0
+
+# Waiting does not help against these, and going round them would break the order.
+REFUSALS = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "its certificate may not write that topic; `tillstream topics plan` shows "
+    "whether its ACL is missing (a revoked generation needs a new certificate)",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "its certificate has no right on the cluster: `tillstream topics plan`",
+    KafkaError.SASL_AUTHENTICATION_FAILED: "its log-in was refused; check TILLSTREAM_KAFKA_LOGIN and its secret",
+    KafkaError._AUTHENTICATION: "its log-in was refused; check TILLSTREAM_KAFKA_LOGIN and its secret",  # noqa: SLF001 - librdkafka's own codes begin so
+    KafkaError.MSG_SIZE_TOO_LARGE: "the topic takes no message of that size; raise max.message.bytes in its contract",
+}
+
+
+def producer_settings(settings: KafkaSettings) -> dict[str, Any]:
+    """How every store's producer is set, whatever its log-in."""
+    return {
+        **settings.librdkafka(),
+        "enable.idempotence": True,
+        "acks": "all",
+        "partitioner": "murmur2_random",
+        # No time-out: a message that librdkafka gave up could be overtaken by the next one of its register.
+        "message.timeout.ms": 0,
+        "message.max.bytes": MAX_MESSAGE_BYTES,
+        "linger.ms": 10,
+        "compression.type": "lz4",
+        "reconnect.backoff.max.ms": 5_000,
+        "socket.keepalive.enable": True,
+    }
+
+
+class Session:
+    """One producer's life, from its making to its first failure."""
+
+    def __init__(self, settings: KafkaSettings, metrics: StoreMetrics, store_id: str) -> None:
+        self._errors = metrics.errors
+        self._store_id = store_id
+        self.in_flight = 0
+        self.acknowledged: list[tuple[int, str]] = []
+        """Id and topic of the messages that Kafka has, and the outbox does not know of yet."""
+        self.failure: KafkaError | None = None
+        self.producer = Producer({**producer_settings(settings), "error_cb": self._error}, logger=LOG)
+
+    def send(self, row_id: int, message: Message) -> None:
+        """Hand over one message. Raises BufferError when librdkafka's own queue is full."""
+        try:
+            self.producer.produce(
+                message.topic,
+                value=message.value,
+                key=message.key,
+                partition=message.partition,
+                headers=message.headers,  # type: ignore[arg-type] # its stub forgot that values may be bytes
+                timestamp=message.timestamp_ms,
+                on_delivery=partial(self._delivered, row_id),
+            )
+        except KafkaException as error:
+            self._fail(error.args[0])
+        else:
+            self.in_flight += 1
+
+    def _delivered(self, row_id: int, error: KafkaError | None, message: Any) -> None:  # noqa: ANN401 - untyped library
+        self.in_flight -= 1
+        if error is None:
+            self.acknowledged.append((row_id, message.topic()))
+        else:
+            self._fail(error)
+
+    def _error(self, error: KafkaError) -> None:
+        if error.fatal() or error.code() in REFUSALS:
+            self._fail(error)
+        else:
+            self._count(error)
+
+    def _fail(self, error: KafkaError) -> None:
+        self._count(error)
+        # The first one is the cause. Later ones are what it brought down with it.
+        self.failure = self.failure or error
+
+    def _count(self, error: KafkaError) -> None:
+        self._errors.labels(self._store_id, error.name()).inc()
+
+
+class Sender:
+    """The one sender of an outbox. Raises SenderError where another one is at work.
+
+    `pump` never blocks, so that one thread can serve many stores; `run` serves one.
+    """
+
+    def __init__(self, outbox: Outbox, settings: KafkaSettings, seal: Seal, metrics: StoreMetrics) -> None:
+        self.outbox = outbox
+        self.session: Session | None = None
+        self._settings = settings
+        self._seal = seal
+        self._metrics = metrics
+        self._handed_over = 0
+        self._back_off_seconds = FIRST_BACK_OFF_SECONDS
+        self._retry_at = 0.0
+        self._lock = _sole_sender(outbox)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def in_flight(self) -> int:
+        """Messages that were handed to librdkafka and have no report yet."""
+        return self.session.in_flight if self.session else 0
+
+    def pump(self) -> int:
+        """Hand over what fits, mark what Kafka has acknowledged, return how many that were.
+
+        Raises SenderError when Kafka refuses this store; what was not sent stays in the outbox.
+        """
+        self.send()
+        return self.settle()
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until `stop` is set, then finish what is on its way."""
+        while not stop.is_set():
+            if not self.pump():
+                stop.wait(IDLE_SECONDS)
+        self.close()
+
+    def send(self) -> None:
+        """Hand the next messages to librdkafka, as many as the window has room for."""
+        if self.session is None:
+            if time.monotonic() < self._retry_at:
+                return
+            self.session = Session(self._settings, self._metrics, self.outbox.store_id)
+            self._handed_over = 0
+        room = WINDOW - self.session.in_flight
+        for row in self.outbox.pending(room, after=self._handed_over) if room > 0 else ():
+            try:
+                self.session.send(row.id, self._seal(row))
+            except BufferError:
+                return
+            if self.session.failure:
+                return
+            self._handed_over = row.id
+
+    def settle(self, timeout_seconds: float = 0) -> int:
+        """Take librdkafka's reports, mark what was acknowledged, and begin again where something failed."""
+        session = self.session
+        if session is None:
+            return 0
+        session.producer.poll(timeout_seconds)
+        marked = self._mark(session)
+        if session.failure:
+            self._end(session, session.failure)
+        elif marked:
+            self._back_off_seconds = FIRST_BACK_OFF_SECONDS
+        return marked
+
+    def close(self, timeout_seconds: float = 10) -> None:
+        """Wait for what is on its way and mark it. What has no report by then stays in the outbox."""
+        if self.session:
+            self.session.producer.flush(timeout_seconds)
+            self._mark(self.session)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Let go at once, as a kill would: nothing more is marked."""
+        if self.session:
+            self.session.producer.purge(in_flight=True, blocking=False)
+        self.session = None
+        self._lock.close()
+
+    def _mark(self, session: Session) -> int:
+        acknowledged, session.acknowledged = session.acknowledged, []
+        if acknowledged:
+            self.outbox.mark_sent(row_id for row_id, _ in acknowledged)
+            for _, topic in acknowledged:
+                self._metrics.sent.labels(self.outbox.store_id, topic).inc()
+        return len(acknowledged)
+
+    def _end(self, session: Session, error: KafkaError) -> None:
+        """Give a broken producer up. The next one begins at the oldest message that is not marked, so order is kept."""
+        session.producer.purge(in_flight=True, blocking=False)
+        session.producer.flush(1)
+        self._mark(session)
+        self.session = None
+        if error.code() in REFUSALS:
+            raise SenderError(
+                f"Kafka refuses store {self.outbox.store_id} ({error.name()}: {error.str()}): {REFUSALS[error.code()]}."
+                f" {self.outbox.depth()} messages are safe in {self.outbox.path}. Then start the sender again."
+            )
+        LOG.warning(
+            "store %s: %s (%s); a new producer in %.1f s begins at the oldest unsent message",
+            *(self.outbox.store_id, error.name(), error.str(), self._back_off_seconds),
+        )
+        self._retry_at = time.monotonic() + self._back_off_seconds
+        self._back_off_seconds = min(2 * self._back_off_seconds, LONGEST_BACK_OFF_SECONDS)
+
+
+def _sole_sender(outbox: Outbox) -> Any:  # noqa: ANN401 - an open file
+    """Two senders would overtake each other; the lock goes when its process goes."""
+    path = outbox.path.with_name(f"{outbox.path.name}.sender")
+    lock = path.open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise SenderError(
+            f"Another sender is at work on {outbox.path}. This one sent nothing. Leave it to the other, or stop that."
+        ) from error
+    return lock
