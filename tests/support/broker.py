@@ -18,6 +18,7 @@ from topics.model import Acl, Store, Topic
 from topics.plan import Plan, make_plan
 from topics.settings import KafkaSettings
 
+TOPICS = ("pos.receipts.v1", "store.inventory.v1", "store.operations.v1", "store.control-totals.v1")
 STORES = ("330", "367", "406")
 READERS = ("spark-ingest", "quality")
 
@@ -63,24 +64,25 @@ class Kafka:
         """A client with every right."""
         return self.broker.admin()
 
-    def new_topic(self, partitions: int = 3, prefix: str = "test", config: dict[str, str] | None = None) -> str:
-        """A topic of a test's own, which every store of the fixture may write and every reading workload read."""
+    def new_topic(
+        self,
+        partitions: int = 3,
+        prefix: str = "test",
+        config: dict[str, str] | None = None,
+        writers: tuple[str, ...] | None = None,
+    ) -> str:
+        """A topic of a test's own: every store of the fixture (or `writers`) may write, the readers may read it."""
         name = f"{prefix}-{next(self._numbers)}.v1"
-        self.create_topic(name, partitions, config)
-        return name
-
-    def create_topic(self, name: str, partitions: int, config: dict[str, str] | None = None) -> None:
-        """Make one topic; return when it and its ACLs are known to the broker."""
-        writers = [identity.principal for identity in self.identities.values()]
-        readers = [f"User:{reader}" for reader in READERS]
+        principals = [identity.principal for identity in self.identities.values()] if writers is None else writers
         plan = Plan(
             create_topics=(Topic(name, partitions, 1, config or {}),),
             add_acls=(
-                *(Acl(writer, "write", "topic", name) for writer in writers),
-                *(Acl(reader, "read", "topic", name) for reader in readers),
+                *(Acl(principal, "write", "topic", name) for principal in principals),
+                *(Acl(f"User:{reader}", "read", "topic", name) for reader in READERS),
             ),
         )
         apply_plan(self.admin(), plan)
+        return name
 
     def admin_of(self, user: str) -> AdminClient:
         """A client with the rights of one workload."""
