@@ -1,0 +1,232 @@
+"""Runs SparkApplications on one machine: what the kubeflow operator and its API server are on EKS.
+
+Each object is a folder: `object.json` is the manifest, which anyone may change by `apply` or `suspend`;
+`status.json` is the runner's alone. Both are replaced whole, so a reader never sees half of one.
+"""
+
+import datetime as dt
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contracts.errors import TillstreamError
+from local import lifecycle, processes
+from local.lifecycle import Act, Driver, State, Status
+
+POLL_SECONDS = 0.1
+
+
+class ApplicationError(TillstreamError):
+    """There is no such application, or it did not reach the state that was waited for."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One start of a driver: its command line, its whole environment, and the port of its web UI."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    ui_port: int
+
+
+class Applications:
+    """The objects below a directory, for everyone who asks for something or wants to know."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def names(self) -> list[str]:
+        return sorted(path.parent.name for path in self.directory.glob("*/object.json"))
+
+    def get(self, name: str) -> dict[str, Any]:
+        """The manifest with its status, as `kubectl get sparkapplication NAME -o json` prints it."""
+        try:
+            manifest: dict[str, Any] = json.loads((self.directory / name / "object.json").read_text())
+        except FileNotFoundError as error:
+            known = ", ".join(self.names()) or "none"
+            raise ApplicationError(f"There is no SparkApplication {name}. There are: {known}.") from error
+        status = self.directory / name / "status.json"
+        return {**manifest, "status": json.loads(status.read_text()) if status.exists() else {}}
+
+    def state(self, name: str) -> State:
+        return State(self.get(name)["status"].get("applicationState", {}).get("state", ""))
+
+    def log_file(self, name: str) -> Path:
+        return self.directory / name / "driver.log"
+
+    def apply(self, manifest: Mapping[str, Any]) -> None:
+        """Create or change an object. What stands in `spec.suspend` stays, as Argo CD leaves it to Airflow."""
+        name = manifest["metadata"]["name"]
+        with self._changing(name) as current:
+            spec = dict(manifest["spec"])
+            if current:
+                spec["suspend"] = current["spec"].get("suspend", False)
+            changed = not current or current["spec"] != spec
+            generation = (current["metadata"]["generation"] if current else 0) + int(changed)
+            current.update({**manifest, "metadata": {**manifest["metadata"], "generation": generation}, "spec": spec})
+
+    def suspend(self, name: str, *, suspend: bool = True) -> None:
+        """Ask for the application's end (true) or start (false): Airflow's `spec.suspend`."""
+        self.get(name)
+        with self._changing(name) as current:
+            current["spec"]["suspend"] = suspend
+
+    def wait_for(self, name: str, wanted: set[State], timeout_seconds: float) -> State:
+        """Return when the application is in one of these states; raise ApplicationError after the time-out.
+
+        FAILED, unless wanted, raises at once: nothing leaves it.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while (state := self.state(name)) not in wanted:
+            if state == State.FAILED or time.monotonic() > deadline:
+                raise ApplicationError(
+                    f"SparkApplication {name} is {state or 'NEW'}, not {' or '.join(sorted(wanted))}. "
+                    f"What is committed stays committed. {processes.end_of_log(self.log_file(name))}"
+                )
+            time.sleep(POLL_SECONDS)
+        return state
+
+    @contextmanager
+    def _changing(self, name: str) -> Iterator[dict[str, Any]]:
+        path = self.directory / name / "object.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (path.parent / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            manifest = json.loads(path.read_text()) if path.exists() else {}
+            yield manifest
+            _replace(path, manifest)
+
+
+class Runner:
+    """Drives every application to what its spec asks for, in a thread, until `stop`."""
+
+    def __init__(self, applications: Applications, submit: Callable[[Mapping[str, Any]], Submission]) -> None:
+        """`submit` turns a manifest into what is started for it; it may raise TillstreamError."""
+        self._applications = applications
+        self._submit = submit
+        self._statuses: dict[str, Status] = {}
+        self._drivers: dict[str, _Running] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="applications")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End every driver in good order and the thread. The objects stay and say what they last were."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.wait(POLL_SECONDS):
+                for name in self._applications.names():
+                    self._advance(name, self._applications.get(name))
+        finally:
+            # All are asked before any is waited for.
+            for running in self._drivers.values():
+                running.ask_to_end()
+            for running in self._drivers.values():
+                processes.end(running.process)
+
+    def _advance(self, name: str, manifest: Mapping[str, Any]) -> None:
+        status = self._statuses.get(name, Status())
+        generation = _generation(manifest)
+        running = self._drivers.get(name)
+        following, act = lifecycle.step(
+            manifest["spec"], generation, status, running.seen() if running else Driver(), time.time()
+        )
+        if act == Act.SUBMIT:
+            following = self._start(name, manifest, following)
+        elif act == Act.END and running:
+            running.ask_to_end()
+        if following != status:
+            self._statuses[name] = following
+            path = self._applications.directory / name / "status.json"
+            _replace(path, _printed(name, following, self._drivers.get(name)))
+
+    def _start(self, name: str, manifest: Mapping[str, Any], status: Status) -> Status:
+        self._drivers.pop(name, None)
+        try:
+            submission = self._submit(manifest)
+            process = processes.spawn(
+                submission.command, self._applications.log_file(name), environment=submission.environment
+            )
+        except (OSError, TillstreamError) as error:
+            return lifecycle.submission_failed(status, str(error), time.time())
+        self._drivers[name] = _Running(process, submission.ui_port)
+        return lifecycle.submitted(status, time.time())
+
+
+class _Running:
+    """A driver's process."""
+
+    def __init__(self, process: subprocess.Popen[bytes], ui_port: int) -> None:
+        self.process = process
+        self.ui_port = ui_port
+        self._kill_after = float("inf")
+        self._ready = self._gone = False
+
+    def seen(self) -> Driver:
+        if self.process.poll() is None:
+            if not self._ready:
+                with socket.socket() as probe:
+                    self._ready = probe.connect_ex(("127.0.0.1", self.ui_port)) == 0
+            return Driver(running=True, ready=self._ready)
+        if not self._gone:
+            # Its workers may have outlived it, and would be a second driver's hands.
+            processes.kill(self.process)
+            self._gone = True
+        return Driver(exit_code=self.process.returncode)
+
+    def ask_to_end(self) -> None:
+        """SIGTERM at the first call, SIGKILL at one after the grace time."""
+        if self._kill_after == float("inf"):
+            self._kill_after = time.monotonic() + processes.GRACE_SECONDS
+            self.process.terminate()
+        elif time.monotonic() > self._kill_after:
+            processes.kill(self.process)
+
+
+def _generation(manifest: Mapping[str, Any]) -> int:
+    return int(manifest["metadata"]["generation"])
+
+
+def _printed(name: str, status: Status, running: _Running | None) -> dict[str, Any]:
+    """The status as the operator writes it."""
+    driver: dict[str, Any] = {}
+    if running:
+        driver = {
+            "podName": f"{name}-driver",
+            "pid": running.process.pid,
+            "webUIPort": running.ui_port,
+            "webUIAddress": f"127.0.0.1:{running.ui_port}",
+        }
+    return {
+        "applicationState": {"state": status.state, "errorMessage": status.message},
+        "submissionAttempts": status.submission_attempts,
+        "executionAttempts": status.execution_attempts,
+        "lastSubmissionAttemptTime": _time(status.submitted_at),
+        "terminationTime": _time(status.terminated_at),
+        "driverInfo": driver,
+    }
+
+
+def _time(seconds: float) -> str | None:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="seconds") if seconds else None
+
+
+def _replace(path: Path, content: Mapping[str, Any]) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    draft.write_text(json.dumps(content, indent=2))
+    draft.replace(path)

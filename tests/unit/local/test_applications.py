@@ -1,0 +1,156 @@
+"""Applications start, stop and come back as their objects say, with real processes in the place of Spark."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.errors import TillstreamError
+from local.applications import ApplicationError, Applications, Runner, Submission
+from local.files import free_ports
+from local.lifecycle import State
+from tests.support.waiting import wait_for
+
+# Listens as a driver's web UI does, then does what its argument says.
+PROGRAM = """
+import os, socket, sys, time
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+eval(sys.argv[2])
+"""
+FOREVER, FAIL, SUCCEED = "time.sleep(600)", "sys.exit(3)", "sys.exit(0)"
+
+
+def submit(manifest: Mapping[str, Any]) -> Submission:
+    if manifest["spec"].get("broken"):
+        raise TillstreamError("there is no such service account")
+    (port,) = free_ports(1)
+    return Submission((sys.executable, "-c", PROGRAM, str(port), manifest["spec"]["does"]), os.environ, port)
+
+
+def application(does: str, **spec: object) -> dict[str, Any]:
+    return {"kind": "SparkApplication", "metadata": {"name": "demo"}, "spec": {"does": does, **spec}}
+
+
+@pytest.fixture
+def applications(tmp_path: Path) -> Iterator[Applications]:
+    applications = Applications(tmp_path)
+    runner = Runner(applications, submit)
+    runner.start()
+    yield applications
+    runner.stop()
+
+
+def pid(applications: Applications) -> int | None:
+    """The driver's, or None between two drivers."""
+    found: int | None = applications.get("demo")["status"].get("driverInfo", {}).get("pid")
+    return found
+
+
+def is_alive(pid: int | None) -> bool:
+    assert pid is not None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_suspend_owns_whether_it_runs(applications: Applications):
+    """Clearing `suspend` starts the driver, setting it ends the driver."""
+    applications.apply(application(FOREVER, suspend=True))
+    applications.wait_for("demo", {State.SUSPENDED}, 10)
+
+    applications.suspend("demo", suspend=False)
+    applications.wait_for("demo", {State.RUNNING}, 10)
+    driver = pid(applications)
+    assert is_alive(driver)
+
+    applications.suspend("demo")
+    applications.wait_for("demo", {State.SUSPENDED}, 10)
+    assert not is_alive(driver)
+
+
+def test_apply_leaves_suspend_alone(applications: Applications):
+    """Applying the manifest of Git again does not stop what Airflow has started, nor start it anew."""
+    applications.apply(application(FOREVER, suspend=True))
+    applications.suspend("demo", suspend=False)
+    applications.wait_for("demo", {State.RUNNING}, 10)
+    driver = pid(applications)
+
+    applications.apply(application(FOREVER, suspend=True))
+
+    assert applications.get("demo")["spec"]["suspend"] is False
+    assert applications.get("demo")["metadata"]["generation"] == 1
+    assert pid(applications) == driver
+
+
+def test_a_changed_spec_replaces_the_driver(applications: Applications):
+    """A new spec ends the old driver before the new one starts."""
+    applications.apply(application(FOREVER))
+    applications.wait_for("demo", {State.RUNNING}, 10)
+    driver = pid(applications)
+
+    applications.apply(application(FOREVER, sparkConf={"spark.a": "b"}))
+
+    wait_for(lambda: pid(applications) not in (None, driver), 10, "another driver")
+    applications.wait_for("demo", {State.RUNNING}, 10)
+    assert not is_alive(driver)
+
+
+def test_a_killed_driver_comes_back(applications: Applications):
+    """A driver that is killed is started again by its restart policy."""
+    policy = {"type": "OnFailure", "onFailureRetries": 3, "onFailureRetryInterval": 0}
+    applications.apply(application(FOREVER, restartPolicy=policy))
+    applications.wait_for("demo", {State.RUNNING}, 10)
+    driver = pid(applications)
+
+    os.kill(driver, signal.SIGKILL)
+
+    wait_for(lambda: pid(applications) not in (None, driver), 10, "another driver")
+    applications.wait_for("demo", {State.RUNNING}, 10)
+    assert applications.get("demo")["status"]["executionAttempts"] == 2
+
+
+def test_waiting_for_what_failed_says_why(applications: Applications):
+    """A failed application ends the wait at once, with its state and the end of its log."""
+    applications.apply(application("sys.exit('no such table')"))
+    with pytest.raises(ApplicationError, match=r"(?s)demo is FAILED, not RUNNING.*no such table"):
+        applications.wait_for("demo", {State.RUNNING}, 60)
+
+
+def test_a_batch_completes(applications: Applications):
+    """A driver that ends well completes its application."""
+    applications.apply(application(SUCCEED))
+    applications.wait_for("demo", {State.COMPLETED}, 10)
+
+
+def test_what_cannot_be_started_says_so(applications: Applications):
+    """A submission that fails shows its reason in the status."""
+    applications.apply(application(FOREVER, broken=True))
+    with pytest.raises(ApplicationError, match="FAILED"):
+        applications.wait_for("demo", {State.RUNNING}, 60)
+    status = applications.get("demo")["status"]["applicationState"]
+    assert status["errorMessage"] == "there is no such service account"
+
+
+def test_stopping_the_runner_ends_its_drivers(tmp_path: Path):
+    """No driver outlives the runner."""
+    applications = Applications(tmp_path)
+    runner = Runner(applications, submit)
+    runner.start()
+    applications.apply(application(FOREVER))
+    applications.wait_for("demo", {State.RUNNING}, 10)
+
+    runner.stop()
+
+    assert not is_alive(pid(applications))
+
+
+def test_an_unknown_application_is_named(tmp_path: Path):
+    """Asking for what is not there names what is."""
+    with pytest.raises(ApplicationError, match=r"no SparkApplication x\. There are: none"):
+        Applications(tmp_path).get("x")
