@@ -1,0 +1,167 @@
+"""Objects in one bucket, and the credentials to them.
+
+Credentials come from boto3's own chain (on EKS and locally: the web identity of the service account) and refresh
+before they expire. delta-rs gets a copy of the current ones, because its own chain fails on an STS of another host.
+"""
+
+import base64
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from lake.errors import LakeError, ObjectExists, ObjectMissing
+from lake.settings import bucket_of
+
+# S3 answers 409 to a conditional put that meets another one in flight; the one that comes again gets a real answer.
+_CONFLICT_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    key: str
+    size: int
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class Versioned:
+    """An object's content with the tag that a conditional replacement must name."""
+
+    body: bytes
+    etag: str
+
+
+@cache
+def session() -> boto3.session.Session:
+    """One session a process: its credentials are fetched once and refreshed by botocore."""
+    return boto3.session.Session()
+
+
+class ObjectStore:
+    """The objects of one bucket. Safe to share between threads; make a new one after a fork."""
+
+    def __init__(self, uri: str, aws: boto3.session.Session | None = None) -> None:
+        self.bucket = bucket_of(uri)
+        self._session = aws or session()
+        self._client = self._session.client("s3", config=_client_config())
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}"
+
+    def get(self, key: str) -> bytes:
+        return self.get_versioned(key).body
+
+    def get_versioned(self, key: str) -> Versioned:
+        """Raise ObjectMissing where there is none."""
+        try:
+            answer = self._client.get_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+            return Versioned(answer["Body"].read(), answer["ETag"])
+        except ClientError as error:
+            if _code(error) in {"NoSuchKey", "404"}:
+                raise ObjectMissing(f"There is no object {self.uri}/{key}.") from error
+            raise self._failed("read", key, error) from error
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object whole or not at all; S3 compares the SHA-256 before it takes it."""
+        self._put(key, body, {})
+
+    def put_new(self, key: str, body: bytes) -> None:
+        """Write an object only if there is none. Raise ObjectExists otherwise."""
+        self._put(key, body, {"IfNoneMatch": "*"})
+
+    def replace(self, key: str, body: bytes, etag: str) -> None:
+        """Write an object only if its content is still the one of this tag. Raise ObjectExists otherwise."""
+        self._put(key, body, {"IfMatch": etag})
+
+    def exists(self, key: str) -> bool:
+        try:
+            self._client.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if _code(error) in {"NoSuchKey", "404"}:
+                return False
+            raise self._failed("looked up", key, error) from error
+        return True
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object whose key begins so, in the order of keys."""
+        try:
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+                for item in page.get("Contents", ()):
+                    yield ObjectInfo(item["Key"], item["Size"], item["LastModified"])
+        except ClientError as error:
+            raise self._failed("listed", prefix, error) from error
+
+    def storage_options(self) -> dict[str, str]:
+        """What delta-rs must be told to reach this bucket with the credentials of this moment.
+
+        They do not refresh: compare with a later call, and open the table again where it differs.
+        """
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise LakeError(
+                "AWS finds no credentials. Set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE; nothing was read."
+            )
+        frozen = credentials.get_frozen_credentials()
+        options = {
+            "aws_access_key_id": frozen.access_key,
+            "aws_secret_access_key": frozen.secret_key,
+            "aws_region": self._client.meta.region_name,
+            # Commits are puts with If-None-Match: two writers cannot both win a version.
+            "aws_conditional_put": "etag",
+        }
+        if frozen.token:
+            options["aws_session_token"] = frozen.token
+        if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3"):
+            options["aws_endpoint_url"] = endpoint
+        trust_as_boto3()
+        return options
+
+    def _put(self, key: str, body: bytes, condition: Mapping[str, str]) -> None:
+        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
+            try:
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **condition)
+            except ClientError as error:
+                if _code(error) == "ConditionalRequestConflict" and attempt < _CONFLICT_ATTEMPTS:
+                    continue
+                if _code(error) in {"PreconditionFailed", "412", "ConditionalRequestConflict"}:
+                    # The answer to an earlier try of this very put may have been lost: then the object is ours.
+                    if error.response["ResponseMetadata"].get("RetryAttempts") and self.get(key) == body:
+                        return
+                    raise ObjectExists(f"Somebody else has written {self.uri}/{key}; it was left as it is.") from error
+                raise self._failed("written", key, error) from error
+            return
+
+    def _failed(self, what: str, key: str, error: ClientError) -> LakeError:
+        role = os.environ.get("AWS_ROLE_ARN", "the current credentials")
+        return LakeError(f"{self.uri}/{key} could not be {what} as {role}: {error}")
+
+
+def trust_as_boto3() -> None:
+    """Let delta-rs trust whom boto3 trusts: it reads SSL_CERT_FILE (which many machines set already), not AWS_CA_BUNDLE."""
+    if bundle := os.environ.get("AWS_CA_BUNDLE"):
+        os.environ["SSL_CERT_FILE"] = bundle
+
+
+def _client_config() -> Config:
+    # A bucket is no host name below an endpoint of one machine.
+    style = "path" if os.environ.get("AWS_ENDPOINT_URL_S3") else "auto"
+    return Config(
+        s3={"addressing_style": style},
+        retries={"mode": "standard", "max_attempts": 6},
+        connect_timeout=5,
+        read_timeout=60,
+        max_pool_connections=16,
+    )
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))

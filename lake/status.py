@@ -1,0 +1,61 @@
+"""How far a feed has come: the parent table's transaction names the manifest, the manifest the offsets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contracts import Contract
+from lake.errors import LakeError
+from lake.manifests import BatchManifest, load_generation, load_manifest
+from lake.names import manifest_key
+from lake.tables import DeltaTables
+
+
+@dataclass(frozen=True)
+class Committed:
+    """`batch` is None where the generation has committed nothing yet: then it stands at its starting offsets.
+
+    `end_offsets`: by partition, the first offset that is not in the lake. `manifest_key` is the newest committed
+    manifest, of this generation or of the one before; None before the first batch of all.
+    """
+
+    feed: str
+    generation: int
+    batch: int | None
+    topic: str
+    topic_id: str
+    partitions: int
+    end_offsets: Mapping[int, int]
+    manifest_key: str | None
+    manifest: BatchManifest | None
+
+
+def committed(tables: DeltaTables, contract: Contract) -> Committed | None:
+    """What the lake says of the feed, or None where it was never ingested.
+
+    Raise LakeError where the log names a batch whose manifest is missing.
+    """
+    generation = load_generation(tables.store, contract.feed)
+    if generation is None:
+        return None
+    batch = tables.table(contract.parent.name).transaction_version(generation.application_id)
+    key = generation.previous_manifest
+    manifest = None
+    if batch is not None:
+        key = manifest_key(contract.feed, generation.generation, batch)
+        manifest = load_manifest(tables.store, key)
+        if manifest is None:
+            raise LakeError(
+                f"{contract.parent.name} has batch {batch} of {generation.application_id}, but its manifest "
+                f"{tables.store.uri}/{key} is missing. Nothing was changed; restore it from its bucket's versions."
+            )
+    return Committed(
+        feed=contract.feed,
+        generation=generation.generation,
+        batch=batch,
+        topic=generation.topic,
+        topic_id=generation.topic_id,
+        partitions=generation.partitions,
+        end_offsets=manifest.end_offsets if manifest else dict(generation.starting_offsets),
+        manifest_key=key,
+        manifest=manifest,
+    )

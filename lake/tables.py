@@ -1,0 +1,109 @@
+"""Delta tables made from contracts: created, widened, opened; handles kept while their credentials are good."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from deltalake import DeltaTable, Field, Schema
+from deltalake.exceptions import TableNotFoundError
+
+from contracts import Contract, system_tables
+from lake.errors import LakeError
+from lake.objects import ObjectStore
+
+
+@dataclass(frozen=True)
+class TableDefinition:
+    name: str
+    schema: pa.Schema
+    partition_columns: tuple[str, ...]
+
+
+def definitions(contracts: Iterable[Contract]) -> list[TableDefinition]:
+    """Every table that the ingest job writes: those of the feeds, then the shared ones."""
+    own = [
+        TableDefinition(table.name, table.arrow_schema(), table.partition_columns)
+        for contract in contracts
+        for table in contract.tables
+    ]
+    shared = [
+        TableDefinition(name, schema, system_tables.PARTITION_COLUMNS) for name, schema in system_tables.SCHEMAS.items()
+    ]
+    return [*own, *shared]
+
+
+class DeltaTables:
+    """The tables of one lake. Handles are kept (opening one costs many requests) and opened again after the
+    credentials they hold have been refreshed.
+
+    Make one for each thread: a handle has one version at a time.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+        self._open: dict[str, tuple[dict[str, str], DeltaTable]] = {}
+
+    def table_uri(self, name: str) -> str:
+        return f"{self.store.uri}/{name}"
+
+    def exists(self, name: str) -> bool:
+        return DeltaTable.is_deltatable(self.table_uri(name), self.store.storage_options())
+
+    def table(self, name: str) -> DeltaTable:
+        """A handle at the newest version. Raise LakeError where there is no such table."""
+        handle = self.handle(name)
+        handle.update_incremental()
+        return handle
+
+    def handle(self, name: str) -> DeltaTable:
+        """A handle at the version of its last look: enough for a writer, as Delta refuses what collides."""
+        options = self.store.storage_options()
+        known = self._open.get(name)
+        if known and known[0] == options:
+            return known[1]
+        try:
+            handle = DeltaTable(self.table_uri(name), storage_options=options)
+        except TableNotFoundError as error:
+            raise LakeError(
+                f"There is no table {self.table_uri(name)}. Nothing was read; the ingest job creates its tables "
+                "when it starts: see `tillstream status`."
+            ) from error
+        self._open[name] = options, handle
+        return handle
+
+    def ensure(self, definition: TableDefinition) -> None:
+        """Create the table, or add the columns that the contract has gained. Raise LakeError where a column's type
+        or the partitioning differs: such a change needs a new table.
+        """
+        wanted = Schema.from_arrow(definition.schema)
+        # Neither reader nor writer features are asked for: Athena, Trino and DuckDB read these tables.
+        if not self.exists(definition.name):
+            DeltaTable.create(
+                self.table_uri(definition.name),
+                wanted,
+                mode="ignore",
+                partition_by=list(definition.partition_columns),
+                storage_options=self.store.storage_options(),
+            )
+        handle = self.table(definition.name)
+        present = {field.name: field for field in handle.schema().fields}
+        _refuse_other_types(self.table_uri(definition.name), present, wanted.fields)
+        if tuple(handle.metadata().partition_columns) != definition.partition_columns:
+            raise LakeError(
+                f"{self.table_uri(definition.name)} is partitioned by {handle.metadata().partition_columns}, the "
+                f"contract says {list(definition.partition_columns)}. Nothing was changed; give the table a new name."
+            )
+        if added := [field for field in wanted.fields if field.name not in present]:
+            handle.alter.add_columns(added)
+
+
+def _refuse_other_types(uri: str, present: Mapping[str, Field], wanted: Sequence[Field]) -> None:
+    differing = [
+        f"{field.name} is {present[field.name].type}, the contract says {field.type}"
+        for field in wanted
+        if field.name in present and present[field.name].type != field.type
+    ]
+    if differing:
+        raise LakeError(
+            f"{uri} has columns of other types: {'; '.join(differing)}. Nothing was changed; add a new field."
+        )
