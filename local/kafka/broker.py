@@ -24,6 +24,9 @@ from local import processes
 from local.authority import Authority, Identity
 from local.files import free_ports, write_private
 from local.kafka.configuration import Ports, log4j_properties, server_properties
+from topics.apply import apply_plan
+from topics.desired import administrator_acls
+from topics.plan import Plan
 
 JARS = Path(__file__).resolve().parents[2] / ".tools" / "jars" / "kafka"
 WORKLOADS = ("spark-ingest", "spark-batch", "quality", "topics")
@@ -96,7 +99,7 @@ class Broker:
             self._process = None
 
     def create_users(self, names: Iterable[str] = WORKLOADS) -> None:
-        """Make the SCRAM users, with the passwords in their files; existing ones get the same password again."""
+        """Make the SCRAM users with the passwords in their files, and let `topics` do the rest. May be repeated."""
         mechanism = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, SCRAM_ITERATIONS)
         upsertions: list[UserScramCredentialAlteration] = [
             UserScramCredentialUpsertion(name, mechanism, self.password_file(name).read_bytes()) for name in names
@@ -109,6 +112,7 @@ class Broker:
                 raise BrokerError(
                     f"The SCRAM user {name} could not be made: {error}. The broker runs; `make up` tries again."
                 ) from error
+        apply_plan(admin, Plan(add_acls=tuple(administrator_acls())))
 
     def admin(self) -> AdminClient:
         """A client with every right, for set-up only."""

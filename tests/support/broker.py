@@ -15,7 +15,7 @@ from local.kafka import Broker
 from topics.apply import apply_plan, read_state
 from topics.desired import desired_state, workload_principals
 from topics.model import Acl, Store, Topic
-from topics.plan import Plan, make_plan
+from topics.plan import ConfigChange, Plan, make_plan
 from topics.settings import KafkaSettings
 
 TOPICS = ("pos.receipts.v1", "store.inventory.v1", "store.operations.v1", "store.control-totals.v1")
@@ -84,18 +84,32 @@ class Kafka:
         apply_plan(self.admin(), plan)
         return name
 
+    def configure(self, settings: dict[str, dict[str, str]]) -> None:
+        """Change settings of topics by hand, as somebody with every right might."""
+        changes = tuple(
+            ConfigChange(topic, name, before=None, after=value)
+            for topic, values in settings.items()
+            for name, value in values.items()
+        )
+        apply_plan(self.admin(), Plan(change_configs=changes))
+
     def admin_of(self, user: str) -> AdminClient:
         """A client with the rights of one workload."""
         return AdminClient({**self.workload_settings(user).librdkafka(), "log_level": 0})
 
 
-def start_kafka(directory: Path, stores: tuple[str, ...] = STORES) -> Kafka:
-    """Start a broker of its own, for tests that kill it; stop it by `kafka.broker.stop()`."""
+def start_broker(directory: Path, stores: tuple[str, ...] = STORES) -> Kafka:
+    """A broker without topics, for tests that make their own; stop it by `kafka.broker.stop()`."""
     authority = Authority.create(directory / "ca")
     broker = Broker(directory / "kafka", authority)
     broker.start()
     broker.create_users()
-    kafka = Kafka(broker, {store: authority.issue_store(store, generation=1) for store in stores})
+    return Kafka(broker, {store: authority.issue_store(store, generation=1) for store in stores})
+
+
+def start_kafka(directory: Path, stores: tuple[str, ...] = STORES) -> Kafka:
+    """A broker with the contracts' topics and ACLs, for tests that kill it; stop it by `kafka.broker.stop()`."""
+    kafka = start_broker(directory, stores)
     described = contracts.load().values()
     desired = desired_state(described, [Store(store, 1) for store in stores], replication=1)
     # As the platform does it: by the user `topics`, whose rights must be enough.

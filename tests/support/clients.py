@@ -1,5 +1,6 @@
 """One request to Kafka each, and what came of it."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +11,19 @@ from tests.support.waiting import wait_for
 from topics.settings import KafkaSettings
 
 
-def deliver(settings: KafkaSettings, topic: str, value: bytes = b"{}", key: str = "330") -> KafkaError | None:
+def deliver(settings: KafkaSettings, topic: str, ahead_ms: int = 0) -> KafkaError | None:
     """Send one message to the topic's first partition: the error of its delivery report, None if acknowledged."""
     reports: list[KafkaError | None] = []
     # Not idempotent: who may write nothing at all would be refused before the topic is looked at.
     producer = Producer({**settings.librdkafka(), "acks": "all", "log_level": 0})
-    producer.produce(topic, key=key, value=value, partition=0, on_delivery=lambda error, _: reports.append(error))
+    producer.produce(
+        topic,
+        key="330",
+        value=b"{}",
+        partition=0,
+        timestamp=time.time_ns() // 1_000_000 + ahead_ms,
+        on_delivery=lambda error, _: reports.append(error),
+    )
     assert producer.flush(60) == 0
     return reports[0]
 
