@@ -6,7 +6,7 @@ so its transaction says that the batch is whole. A batch found half committed is
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.exceptions import CommitFailedError
@@ -33,12 +33,18 @@ def commit_order(contract: Contract) -> tuple[str, ...]:
 
 
 def commit_batch(
-    tables: DeltaTables, contract: Contract, manifest: BatchManifest, *, adopted: bool = False
+    tables: DeltaTables,
+    contract: Contract,
+    manifest: BatchManifest,
+    *,
+    adopted: bool = False,
+    on_commit: Callable[[str], None] = lambda _: None,
 ) -> dict[str, int]:
     """Commit the batch; return the version of each table it is in (absent: nothing for that table).
 
     `adopted` says that the manifest was found, not made, by this driver: tables that have the batch are passed over.
-    Without it, a table that has the batch means that another driver is at work.
+    Without it, a table that has the batch means that another driver is at work. `on_commit` is told each table as
+    soon as its commit stands.
 
     Raise Fenced where another driver has committed this batch or a later one; LakeError where the batch before this
     one is not committed.
@@ -60,6 +66,7 @@ def commit_batch(
             raise _fenced(manifest, name, done)
         if done != manifest.batch:
             _commit(table, name, objects, manifest)
+            on_commit(name)
         versions[name] = table.version()
     return versions
 

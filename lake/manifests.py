@@ -17,6 +17,8 @@ from lake.sequences import Intervals, SeqState, merge
 SNAPSHOT_EVERY = 100
 """So many batches at most are read back to rebuild the state."""
 
+_SEAL = b'{"sealed": true}'
+
 
 @dataclass(frozen=True)
 class DataObject:
@@ -147,11 +149,30 @@ def put_manifest(store: ObjectStore, manifest: BatchManifest) -> None:
 
 
 def load_manifest(store: ObjectStore, key: str) -> BatchManifest | None:
-    """The manifest, or None where that batch was not decided yet."""
+    """The manifest, or None where that batch was not decided yet. Raise Fenced where the generation ends there."""
     try:
-        return BatchManifest.from_json(store.get(key))
+        body = store.get(key)
     except ObjectMissing:
         return None
+    if body == _SEAL:
+        raise Fenced(
+            f"{store.uri}/{key} seals its generation: a rebuild ended it. If the stream is not at the next generation, "
+            "that rebuild was interrupted; run it again: tillstream streams rebuild FEED"
+        )
+    return BatchManifest.from_json(body)
+
+
+def seal(store: ObjectStore, feed: str, generation: int, batch: int) -> bool:
+    """Take the place of a generation's next manifest, so that no driver can decide that batch or a later one.
+
+    Return False where that batch is decided already. A seal found in place counts as one's own.
+    """
+    key = manifest_key(feed, generation, batch)
+    try:
+        store.put_new(key, _SEAL)
+    except ObjectExists:
+        return store.get(key) == _SEAL
+    return True
 
 
 def put_snapshot(store: ObjectStore, feed: str, generation: int, batch: int, state: SeqState) -> str:
