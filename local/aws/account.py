@@ -4,12 +4,11 @@ import os
 import secrets
 import signal
 import ssl
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -21,6 +20,9 @@ from local.authority import Authority
 from local.aws.emulator import HEALTH
 from local.aws.issuer import Issuer
 from local.files import free_ports
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 REGION = "us-east-1"
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +54,7 @@ class Account:
         self._server = authority.issue_server("aws")
         self._session_seconds = session_seconds
         self._administrator: dict[str, str] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Popen[bytes] | None = None
 
     @property
     def pid(self) -> int | None:

@@ -7,9 +7,12 @@ It replaces private functions of MiniStack 1.5.33: see `web_identity`.
 
 import os
 import secrets
+from typing import Any
 
 from ministack.core import iam_evaluator
 from ministack.services import sts
+
+from local.aws import web_identity
 
 
 def install() -> None:
@@ -20,6 +23,15 @@ def install() -> None:
     sts.is_root_access_key = is_administrator
     # This one exempts a key from the check of its signature.
     iam_evaluator._is_root_key = lambda _: False  # noqa: SLF001 - see above
+    enforce = iam_evaluator.enforce
+
+    def enforce_but_web_identity(access_key_id: str, iam_action: str, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - passed through
+        # The one action whose caller has no credentials yet: the token is checked in `web_identity`.
+        if iam_action == web_identity.ACTION:
+            return None
+        return enforce(access_key_id, iam_action, *arguments, **options)
+
+    iam_evaluator.enforce = enforce_but_web_identity
 
 
 def lock_out() -> None:

@@ -6,6 +6,7 @@ where it can. What it reads from the environment is set here, before its modules
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Callable, MutableMapping
@@ -80,6 +81,8 @@ def main() -> None:
     administrator.install()
     signal.signal(signal.SIGUSR1, lambda *_: administrator.lock_out())
     web_identity.install({arguments.issuer: arguments.jwks}, arguments.session_seconds)
+    # A client that is killed leaves its connection without TLS's farewell: on this machine no error.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     config = Config()
     config.bind = [f"127.0.0.1:{arguments.port}"]
     config.certfile, config.keyfile = str(arguments.certificate), str(arguments.key)
