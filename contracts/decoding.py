@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from contracts import reasons
 from contracts.columns import Column, Mask, Sizes, convert, rewritten, written_bytes
-from contracts.explaining import explain, unknown_fields
+from contracts.explaining import Fault, explain, unknown_fields
 from contracts.model import EXTRAS, Array, Contract, Field
 from contracts.splitting import split
 from contracts.sql import literal
@@ -28,6 +28,8 @@ from contracts.strict_json import NotJsonError
 __all__ = ["Decoded", "Decoder", "split"]
 
 _FAULTS_SHOWN = 3
+# Has not been seen; if it ever happens, it must cost one message its place and not the whole batch.
+_DISAGREEMENT = Fault(reasons.NOT_JSON, "", "two readers of JSON disagree about it")
 _UNSURE = -(2**40)  # no payload's length, whatever is added to it
 
 
@@ -69,6 +71,8 @@ class Decoder:
         texts = _texts(payloads, verdicts)
         parsed, escaped = self._parse(texts)
         rows, bad, accounted = _rows(self.contract, parsed, escaped=escaped)
+        known_version = pc.starts_with(rows["schema_version"], f"{self.contract.major}.")
+        bad |= ~pc.fill_null(known_version, fill_value=False).to_numpy()
         sizes: Sizes = pc.binary_length(texts).fill_null(0).to_numpy(zero_copy_only=False)
         extras = self._look_closer(texts, verdicts, bad, ~bad & (accounted != sizes))
         rows = rows.append_column(EXTRAS, extras)
@@ -103,7 +107,7 @@ class Decoder:
         """Give the bad ones their reasons; find what else is in those with bytes that no known field accounts for."""
         for index in np.flatnonzero(bad).tolist():
             if verdicts.reasons[index] is None:
-                faults = explain(self.contract, texts[index].as_py())
+                faults = explain(self.contract, texts[index].as_py()) or (_DISAGREEMENT,)
                 shown = "; ".join(map(str, faults[:_FAULTS_SHOWN]))
                 more = f"; and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""
                 verdicts.refuse(index, faults[0].reason, shown + more)

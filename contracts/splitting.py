@@ -1,6 +1,7 @@
 """From decoded messages to rows of tables: the parent as it is, each list exploded into its child table."""
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -46,11 +47,11 @@ def _child(table: Table, columns: dict[str, pa.Array]) -> pa.Table:
     return _shaped(table, named)
 
 
-def _ordinals(lists: pa.ListArray) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+def _ordinals(lists: pa.ListArray) -> npt.NDArray[np.int32]:
     """The position of each item in its own list."""
     lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
     starts = np.cumsum(lengths) - lengths
-    return (np.arange(lengths.sum()) - np.repeat(starts, lengths)).astype(np.int32)
+    return np.arange(lengths.sum(), dtype=np.int32) - np.repeat(starts, lengths).astype(np.int32)
 
 
 def _shaped(table: Table, named: dict[str, pa.Array]) -> pa.Table:
