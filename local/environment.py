@@ -1,0 +1,112 @@
+"""Where the running stack is written down, and how a verb typed by hand finds it.
+
+`platform.json` holds addresses, and for each workload the variables its processes run with: paths of secrets, never
+secrets. The stack holds a lock while it lives, so nobody is led to a stack that is gone, and there is one at a time.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from contracts.errors import TillstreamError
+from local.files import write_private
+
+ROOT = Path(__file__).resolve().parents[1]
+RUN_DIRECTORY = ROOT / ".local" / "run"
+
+# Whose identity a verb takes on when it is typed by hand.
+VERB_WORKLOADS = {
+    "topics": "topics",
+    "verify": "quality",
+    "explain": "quality",
+    "quarantine": "quality",
+    "reconcile": "quality",
+    "streams": "spark-ingest",
+}
+
+
+class StackError(TillstreamError):
+    """The stack runs already, or does not run, or one of its parts failed."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the stack: its address, and the process to look for (0: a thread of the stack's own)."""
+
+    name: str
+    address: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A running stack. `workloads`: by service account, the environment of its processes."""
+
+    pid: int
+    directory: str
+    parts: tuple[Part, ...]
+    workloads: dict[str, dict[str, str]]
+
+    def write(self, run_directory: Path = RUN_DIRECTORY) -> None:
+        write_private(run_directory / "platform.json", json.dumps(asdict(self), indent=2))
+
+    @classmethod
+    def running(cls, run_directory: Path = RUN_DIRECTORY) -> Self | None:
+        """The stack that runs now and is complete, if there is one."""
+        if running_pid(run_directory) is None:
+            return None
+        try:
+            fields = json.loads((run_directory / "platform.json").read_text())
+        except FileNotFoundError:
+            return None
+        return cls(**{**fields, "parts": tuple(Part(**part) for part in fields["parts"])})
+
+
+@contextmanager
+def only_stack(run_directory: Path = RUN_DIRECTORY) -> Iterator[None]:
+    """Hold the lock that says a stack runs here. Raise StackError where one runs already."""
+    run_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (run_directory / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StackError(
+                f"A stack runs here already (process {_written_pid(run_directory)}). It was left alone; "
+                "`tillstream status` shows it, `make down` stops it."
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        try:
+            yield
+        finally:
+            (run_directory / "platform.json").unlink(missing_ok=True)
+
+
+def running_pid(run_directory: Path = RUN_DIRECTORY) -> int | None:
+    """The process that holds the lock."""
+    try:
+        with (run_directory / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        return _written_pid(run_directory)
+    return None
+
+
+def adopt(verb: str, run_directory: Path = RUN_DIRECTORY) -> None:
+    """Give this process the environment of the verb's workload, if a stack runs and nothing else was chosen."""
+    if verb not in VERB_WORKLOADS or "TILLSTREAM_LAKE_URI" in os.environ:
+        return
+    if platform := Platform.running(run_directory):
+        os.environ.update(platform.workloads[VERB_WORKLOADS[verb]])
+
+
+def _written_pid(run_directory: Path) -> int:
+    return int((run_directory / "lock").read_text() or 0)
