@@ -31,11 +31,14 @@ class ApplicationError(TillstreamError):
 
 @dataclass(frozen=True)
 class Submission:
-    """One start of a driver: its command line, its whole environment, and the port of its web UI."""
+    """One start of a driver: its command line, its whole environment, the port of its web UI, and how long it may
+    take to end in good order.
+    """
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     ui_port: int
+    grace_seconds: float
 
 
 class Applications:
@@ -137,7 +140,7 @@ class Runner:
             for running in self._drivers.values():
                 running.ask_to_end()
             for running in self._drivers.values():
-                processes.end(running.process)
+                processes.end(running.process, running.grace_seconds)
 
     def _advance(self, name: str, manifest: Mapping[str, Any]) -> None:
         status = self._statuses.get(name, Status())
@@ -164,16 +167,17 @@ class Runner:
             )
         except (OSError, TillstreamError) as error:
             return lifecycle.submission_failed(status, str(error), time.time())
-        self._drivers[name] = _Running(process, submission.ui_port)
+        self._drivers[name] = _Running(process, submission.ui_port, submission.grace_seconds)
         return lifecycle.submitted(status, time.time())
 
 
 class _Running:
     """A driver's process."""
 
-    def __init__(self, process: subprocess.Popen[bytes], ui_port: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], ui_port: int, grace_seconds: float) -> None:
         self.process = process
         self.ui_port = ui_port
+        self.grace_seconds = grace_seconds
         self._kill_after = float("inf")
         self._ready = self._gone = False
 
@@ -192,7 +196,7 @@ class _Running:
     def ask_to_end(self) -> None:
         """SIGTERM at the first call, SIGKILL at one after the grace time."""
         if self._kill_after == float("inf"):
-            self._kill_after = time.monotonic() + processes.GRACE_SECONDS
+            self._kill_after = time.monotonic() + self.grace_seconds
             self.process.terminate()
         elif time.monotonic() > self._kill_after:
             processes.kill(self.process)

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGE_ROOT = "local:///opt/tillstream"
 # All that a driver inherits: nothing of the user's own AWS, Kafka or Spark.
 INHERITED = ("PATH", "HOME", "USER", "LANG", "JAVA_HOME", "TMPDIR")
+KUBERNETES_GRACE_SECONDS = 30
 
 
 class ManifestError(TillstreamError):
@@ -80,7 +81,12 @@ def submission(manifest: Mapping[str, Any], machine: Machine) -> Submission:
         str(ROOT / PurePosixPath(main_file).relative_to(IMAGE_ROOT)),
         *map(str, spec.get("arguments", [])),
     ]
-    return Submission(tuple(command), _environment(name, spec["driver"], machine), ui_port)
+    return Submission(
+        command=tuple(command),
+        environment=_environment(name, spec["driver"], machine),
+        ui_port=ui_port,
+        grace_seconds=spec["driver"].get("terminationGracePeriodSeconds", KUBERNETES_GRACE_SECONDS),
+    )
 
 
 def _environment(name: str, driver: Mapping[str, Any], machine: Machine) -> dict[str, str]:

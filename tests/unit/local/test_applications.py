@@ -28,7 +28,7 @@ def submit(manifest: Mapping[str, Any]) -> Submission:
     if manifest["spec"].get("broken"):
         raise TillstreamError("there is no such service account")
     (port,) = free_ports(1)
-    return Submission((sys.executable, "-c", PROGRAM, str(port), manifest["spec"]["does"]), os.environ, port)
+    return Submission((sys.executable, "-c", PROGRAM, str(port), manifest["spec"]["does"]), os.environ, port, 10)
 
 
 def application(does: str, **spec: object) -> dict[str, Any]:

@@ -21,6 +21,7 @@ INGEST: dict[str, Any] = {
         "driver": {
             "memory": "1g",
             "serviceAccount": "spark-ingest",
+            "terminationGracePeriodSeconds": 90,
             "envFrom": [{"configMapRef": {"name": "platform"}}],
             "env": [{"name": "TILLSTREAM_LEVEL", "value": "debug"}],
         },
@@ -52,6 +53,7 @@ def test_sizes_and_settings_reach_spark():
     assert "--driver-memory=1g" in made.command
     assert "--conf=spark.sql.session.timeZone=UTC" in made.command
     assert "--conf=spark.driver.bindAddress=127.0.0.1" in made.command
+    assert made.grace_seconds == 90
     assert made.environment["SPARK_LOCAL_IP"] == "127.0.0.1"
     assert made.command[-3:] == (str(ROOT / "jobs" / "ingest" / "__main__.py"), "--feed", "pos.receipts")
 
