@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from contracts.model import Field, FieldType
+from contracts.model import ARROW_TYPES, Field, FieldType
 from contracts.shapes import INTEGER_LIMIT, TIME_PATTERNS, TYPE_PATTERNS
 
 Mask = npt.NDArray[np.bool_]
@@ -26,18 +26,16 @@ class Column:
     bad: Mask
 
 
-def convert(field: Field, texts: pa.Array, *, escaped: bool) -> Column:
+def convert(field: Field, texts: pa.Array) -> Column:
     """The typed values of a field from the JSON text of each (null where there was none).
 
-    `escaped` says that some string may hold a backslash. Reads every value as `explaining` does, in bulk.
+    Reads every value as `explaining` does, in bulk.
     """
     try:
-        values = _CONVERTERS[field.type](texts, escaped)
+        values = _CONVERTERS[field.type](texts)
     except pa.ArrowInvalid:
-        values = _one_by_one(field, texts, escaped=escaped)
+        values = _one_by_one(field, texts)
     bad = _refused(field, values)
-    if escaped and field.type == "string":
-        bad |= _mask(pc.match_substring(values, "\x00"))
     if field.required:
         bad |= _mask(pc.is_null(values))
     elif values.null_count != texts.null_count:
@@ -60,47 +58,50 @@ def rewritten(texts: pa.Array) -> Mask:
     return _mask(pc.match_substring_regex(texts, r"0\.0$|0\.00|[eE]"))
 
 
-def _strings(texts: pa.Array, escaped: bool) -> pa.Array:  # noqa: FBT001 - the converters share a signature
-    if not pc.all(pc.starts_with(texts, '"'), min_count=0).as_py():
+def _strings(texts: pa.Array) -> pa.Array:
+    if not _all(pc.starts_with(texts, '"')):
         raise pa.ArrowInvalid("not all are strings")
     values = pc.binary_slice(texts.cast(pa.binary()), 1, -1).cast(pa.string())
-    if escaped:
-        with_escapes = pc.fill_null(pc.match_substring(texts, "\\"), fill_value=False)
-        read = [json.loads(text) for text in texts.filter(with_escapes).to_pylist()]
-        values = pc.replace_with_mask(values, with_escapes, pa.array(read, pa.string()))
+    escaped = pc.match_substring(texts, "\\")
+    if pc.any(escaped).as_py():
+        escaped = pc.fill_null(escaped, fill_value=False)
+        read = [json.loads(text) for text in texts.filter(escaped).to_pylist()]
+        # Only an escape can hold a NUL, which cannot be stored: null marks it as refused.
+        storable = [None if "\x00" in value else value for value in read]
+        values = pc.replace_with_mask(values, escaped, pa.array(storable, pa.string()))
     return values
 
 
-def _integers(texts: pa.Array, escaped: bool) -> pa.Array:  # noqa: ARG001, FBT001 - as above
+def _integers(texts: pa.Array) -> pa.Array:
     return texts.cast(pa.int64())
 
 
-def _numbers(texts: pa.Array, escaped: bool) -> pa.Array:  # noqa: ARG001, FBT001 - as above
+def _numbers(texts: pa.Array) -> pa.Array:
     return texts.cast(pa.float64())
 
 
-def _booleans(texts: pa.Array, escaped: bool) -> pa.Array:  # noqa: ARG001, FBT001 - as above
-    if not pc.all(pc.match_substring_regex(texts, TYPE_PATTERNS["boolean"]), min_count=0).as_py():
+def _booleans(texts: pa.Array) -> pa.Array:
+    if not _all(pc.match_substring_regex(texts, TYPE_PATTERNS["boolean"])):
         raise pa.ArrowInvalid("not all are booleans")
     return pc.equal(texts, "true")
 
 
-def _timestamps(texts: pa.Array, escaped: bool) -> pa.Array:  # noqa: FBT001 - as above
-    return _times(texts, "timestamp", pa.timestamp("us", tz="UTC"), escaped=escaped)
+def _timestamps(texts: pa.Array) -> pa.Array:
+    return _times(texts, "timestamp")
 
 
-def _dates(texts: pa.Array, escaped: bool) -> pa.Array:  # noqa: FBT001 - as above
-    return _times(texts, "date", pa.date32(), escaped=escaped)
+def _dates(texts: pa.Array) -> pa.Array:
+    return _times(texts, "date")
 
 
-def _times(texts: pa.Array, kind: FieldType, arrow_type: pa.DataType, *, escaped: bool) -> pa.Array:
-    written = _strings(texts, escaped)
-    if not pc.all(pc.match_substring_regex(written, TIME_PATTERNS[kind]), min_count=0).as_py():
+def _times(texts: pa.Array, kind: FieldType) -> pa.Array:
+    written = _strings(texts)
+    if not _all(pc.match_substring_regex(written, TIME_PATTERNS[kind])):
         raise pa.ArrowInvalid(f"not all are a {kind}")
-    return written.cast(arrow_type)
+    return written.cast(ARROW_TYPES[kind])
 
 
-_CONVERTERS: dict[FieldType, Callable[[pa.Array, bool], pa.Array]] = {
+_CONVERTERS: dict[FieldType, Callable[[pa.Array], pa.Array]] = {
     "string": _strings,
     "integer": _integers,
     "number": _numbers,
@@ -110,15 +111,15 @@ _CONVERTERS: dict[FieldType, Callable[[pa.Array, bool], pa.Array]] = {
 }
 
 
-def _one_by_one(field: Field, texts: pa.Array, *, escaped: bool) -> pa.Array:
+def _one_by_one(field: Field, texts: pa.Array) -> pa.Array:
     """As the converters, with null for each value that stops them."""
     fitting = pc.match_substring_regex(texts, TYPE_PATTERNS[field.type])
     if field.type == "integer":
         fitting = pc.and_(fitting, pc.less_equal(pc.binary_length(texts), len(str(-INTEGER_LIMIT))))
     texts = pc.if_else(fitting, texts, pa.scalar(None, pa.string()))
     if field.type in TIME_PATTERNS:
-        return pa.array([_time(field, written) for written in _strings(texts, escaped).to_pylist()], field.arrow_type)
-    return _CONVERTERS[field.type](texts, escaped)
+        return pa.array([_time(field, written) for written in _strings(texts).to_pylist()], field.arrow_type)
+    return _CONVERTERS[field.type](texts)
 
 
 def _time(field: Field, written: str | None) -> date | None:
@@ -144,7 +145,7 @@ def _refused(field: Field, values: pa.Array) -> Mask:
         lowest, highest = _bounds(field)
         found = pc.min_max(values)
         in_bounds = found["min"].as_py() is None or (found["min"].as_py() >= lowest and found["max"].as_py() <= highest)
-        if not in_bounds or (field.type == "number" and not pc.all(pc.is_finite(values), min_count=0).as_py()):
+        if not in_bounds or (field.type == "number" and not _all(pc.is_finite(values))):
             within = pc.and_(pc.greater_equal(values, lowest), pc.less_equal(values, highest))
             bad |= ~_mask(within, missing=True)
     return bad
@@ -155,6 +156,10 @@ def _bounds(field: Field) -> tuple[float, float]:
     lowest = -limit if field.minimum is None else max(field.minimum, -limit)
     highest = limit if field.maximum is None else min(field.maximum, limit)
     return lowest, highest
+
+
+def _all(marks: pa.BooleanArray) -> bool:
+    return bool(pc.all(marks, min_count=0).as_py())
 
 
 def _mask(marks: pa.BooleanArray, *, missing: bool = False) -> Mask:

@@ -69,8 +69,7 @@ class Decoder:
         """Decode payloads (null for a tombstone). Never fails for what a payload holds."""
         verdicts = _Verdicts(len(payloads))
         texts = _texts(payloads, verdicts)
-        parsed, escaped = self._parse(texts)
-        rows, bad, accounted = _rows(self.contract, parsed, escaped=escaped)
+        rows, bad, accounted = _rows(self.contract, self._parse(texts))
         known_version = pc.starts_with(rows["schema_version"], f"{self.contract.major}.")
         bad |= ~pc.fill_null(known_version, fill_value=False).to_numpy()
         sizes: Sizes = pc.binary_length(texts).fill_null(0).to_numpy(zero_copy_only=False)
@@ -79,8 +78,8 @@ class Decoder:
         self._check_rules(rows, verdicts)
         return Decoded(rows, pa.array(verdicts.reasons, pa.string()), pa.array(verdicts.details, pa.string()))
 
-    def _parse(self, texts: pa.StringArray) -> tuple[pa.StructArray, bool]:
-        """Each payload as a struct of JSON texts (null where it is no JSON), and whether any holds a backslash."""
+    def _parse(self, texts: pa.StringArray) -> pa.StructArray:
+        """Each payload as a struct of JSON texts, null where it is no JSON."""
         self._connection.register("payloads", pa.table({"payload": texts}))
         try:
             if not self._guarded:
@@ -95,13 +94,9 @@ class Decoder:
         finally:
             self._connection.unregister("payloads")
 
-    def _transform(self, candidates: str) -> tuple[pa.StructArray, bool]:
-        parsed = self._connection.sql(
-            f"SELECT json_transform(CASE {candidates} END, {self._structure}) AS event, "  # noqa: S608 - from the contract
-            "contains(payload, '\\') AS escaped FROM payloads"
-        ).to_arrow_table()
-        escaped = pc.any(parsed["escaped"], min_count=0).as_py()
-        return parsed["event"].combine_chunks(), bool(escaped)
+    def _transform(self, candidates: str) -> pa.StructArray:
+        query = f"SELECT json_transform(CASE {candidates} END, {self._structure}) AS event FROM payloads"  # noqa: S608 - from the contract
+        return self._connection.sql(query).to_arrow_table()["event"].combine_chunks()
 
     def _look_closer(self, texts: pa.StringArray, verdicts: "_Verdicts", bad: Mask, unaccounted: Mask) -> pa.Array:
         """Give the bad ones their reasons; find what else is in those with bytes that no known field accounts for."""
@@ -177,13 +172,13 @@ def _indices(marks: pa.BooleanArray) -> list[int]:
     return indices
 
 
-def _rows(contract: Contract, parsed: pa.StructArray, *, escaped: bool) -> tuple[pa.Table, Mask, Sizes]:
+def _rows(contract: Contract, parsed: pa.StructArray) -> tuple[pa.Table, Mask, Sizes]:
     """The typed columns; which rows hold a bad value; and how many bytes the known keys and values take."""
     texts = dict(zip((field.name for field in parsed.type), parsed.flatten(), strict=True))
-    columns, bad, accounted = _columns(contract.event.fields, texts, len(parsed), escaped=escaped)
+    columns, bad, accounted = _columns(contract.event.fields, texts, len(parsed))
     arrays = {field.name: column.values for field, column in columns.items()}
     for array in contract.event.arrays:
-        lists, bad_items, item_bytes = _lists(array, texts[array.name], escaped=escaped)
+        lists, bad_items, item_bytes = _lists(array, texts[array.name])
         arrays[array.name] = lists
         bad |= bad_items
         accounted += item_bytes
@@ -191,14 +186,14 @@ def _rows(contract: Contract, parsed: pa.StructArray, *, escaped: bool) -> tuple
 
 
 def _columns(
-    fields: tuple[Field, ...], texts: dict[str, pa.Array], count: int, *, escaped: bool
+    fields: tuple[Field, ...], texts: dict[str, pa.Array], count: int
 ) -> tuple[dict[Field, Column], Mask, Sizes]:
     """The fields of `count` JSON objects, which of the objects are bad, and the bytes of each."""
     bad = np.zeros(count, dtype=bool)
     accounted = np.full(count, len("{}") - len(","), dtype=np.int64)
     columns = {}
     for field in fields:
-        column = columns[field] = convert(field, texts[field.name], escaped=escaped)
+        column = columns[field] = convert(field, texts[field.name])
         bad |= column.bad
         accounted += written_bytes(field, texts[field.name])
         if field.type == "number":
@@ -206,14 +201,14 @@ def _columns(
     return columns, bad, accounted
 
 
-def _lists(array: Array, texts: pa.ListArray, *, escaped: bool) -> tuple[pa.ListArray, Mask, Sizes]:
+def _lists(array: Array, texts: pa.ListArray) -> tuple[pa.ListArray, Mask, Sizes]:
     """The lists of an array with their items typed, which messages have a bad one, and the bytes in each message."""
     lengths = pc.list_value_length(texts).fill_null(0).to_numpy(zero_copy_only=False)
     ends = np.cumsum(lengths, dtype=np.int64)
     offsets = np.concatenate(([0], ends))
     items = texts.flatten()
     item_texts = dict(zip((field.name for field in items.type), items.flatten(), strict=True))
-    columns, bad_items, item_bytes = _columns(array.items, item_texts, len(items), escaped=escaped)
+    columns, bad_items, item_bytes = _columns(array.items, item_texts, len(items))
 
     missing = pc.is_null(texts).to_numpy(zero_copy_only=False)
     bad = missing | (_sums(bad_items, offsets) > 0)
