@@ -1,14 +1,17 @@
 """Commits a decided batch to the Delta tables, exactly once.
 
-The batch number is the version of an application transaction in every table it touches; the parent table comes last,
-so its transaction says that the batch is whole. A batch found half committed is finished, table by table.
+The batch number is the version of an application transaction in every table it touches. The parent table comes last,
+so its transaction says that the batch is whole; those before it are committed side by side. A batch found half
+committed is finished, table by table.
 """
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake import CommitProperties, PostCommitHookProperties, Transaction
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction
 
@@ -20,9 +23,10 @@ from lake.tables import DeltaTables
 # The shared tables meet the commits of the other feeds, every table those of a compaction. Appends never collide for
 # good: each try only takes the next version.
 _RETRIES = 100
-_CHECKPOINT_EVERY = 100
-# A checkpoint is written below, where its failure is not taken for that of the commit; a clean-up is a job of its own,
-# because the stream may not delete.
+# Every look at a table reads the log back to its last checkpoint.
+_CHECKPOINT_EVERY = 20
+# Checkpoints are written below, where their failure is not taken for that of the commit. A clean-up is a job of its
+# own: the stream may not delete.
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
@@ -44,7 +48,7 @@ def commit_batch(
 
     `adopted` says that the manifest was found, not made, by this driver: tables that have the batch are passed over.
     Without it, a table that has the batch means that another driver is at work. `on_commit` is told each table as
-    soon as its commit stands.
+    soon as its commit stands, by the thread that made it.
 
     Raise Fenced where another driver has committed this batch or a later one; LakeError where the batch before this
     one is not committed.
@@ -54,26 +58,21 @@ def commit_batch(
         raise LakeError(
             f"{manifest.key} names tables that are not {manifest.feed}'s: {sorted(unknown)}; see its contract."
         )
-    _refuse_gap(tables.handle(order[-1]), manifest)
-    versions: dict[str, int] = {}
-    for name in order:
-        objects = manifest.objects.get(name, ())
-        if not objects and name != order[-1]:
-            continue
-        table = tables.handle(name)
-        done = table.transaction_version(manifest.application_id)
-        if done is not None and (done > manifest.batch or (done == manifest.batch and not adopted)):
-            raise _fenced(manifest, name, done)
-        if done != manifest.batch:
-            _commit(table, name, objects, manifest)
-            on_commit(name)
-        versions[name] = table.version()
+    *before, parent = order
+    _refuse_gap(tables, parent, manifest)
+    touched = [name for name in before if manifest.objects.get(name)]
+    commit = partial(_commit, tables, manifest, adopted=adopted, on_commit=on_commit)
+    with ThreadPoolExecutor(max_workers=len(order)) as pool:
+        versions = dict(zip(touched, pool.map(commit, touched), strict=True))
+        versions[parent] = commit(parent)
+        due = [name for name, version in versions.items() if version % _CHECKPOINT_EVERY == 0]
+        list(pool.map(tables.checkpoint, due))
     return versions
 
 
-def _refuse_gap(parent: DeltaTable, manifest: BatchManifest) -> None:
-    done = parent.transaction_version(manifest.application_id)
+def _refuse_gap(tables: DeltaTables, parent: str, manifest: BatchManifest) -> None:
     before = manifest.previous_batch
+    done = tables.transaction_version(parent, manifest.application_id)
     if before is not None and (done is None or done < before):
         raise LakeError(
             f"Batch {before} of {manifest.application_id} was decided but is not committed, so batch {manifest.batch} "
@@ -81,13 +80,20 @@ def _refuse_gap(parent: DeltaTable, manifest: BatchManifest) -> None:
         )
 
 
-def _commit(table: DeltaTable, name: str, objects: Sequence[DataObject], manifest: BatchManifest) -> None:
-    schema = table.schema()
+def _commit(
+    tables: DeltaTables, manifest: BatchManifest, name: str, *, adopted: bool, on_commit: Callable[[str], None]
+) -> int:
+    table = tables.last_seen(name)
+    done = tables.transaction_version(name, manifest.application_id)
+    if done is not None and (done > manifest.batch or (done == manifest.batch and not adopted)):
+        raise _fenced(manifest, name, done)
+    if done == manifest.batch:
+        return table.version()
     try:
         table.create_write_transaction(
-            [_add(each) for each in objects],
+            [_add(each) for each in manifest.objects.get(name, ())],
             "append",
-            schema,
+            table.schema(),
             partition_by=table.metadata().partition_columns,
             commit_properties=CommitProperties(
                 custom_metadata=_metadata(manifest),
@@ -97,18 +103,17 @@ def _commit(table: DeltaTable, name: str, objects: Sequence[DataObject], manifes
             post_commithook_properties=_NO_HOOKS,
         )
     except CommitFailedError as error:
-        table.update_incremental()
-        done = table.transaction_version(manifest.application_id)
+        tables.refresh(name)
+        done = tables.transaction_version(name, manifest.application_id)
         if done is not None and done >= manifest.batch:
             raise _fenced(manifest, name, done) from error
         raise LakeError(
             f"Batch {manifest.batch} of {manifest.application_id} could not be committed to {name}: {error}. Its "
             "manifest stands; start the stream again and it goes on from there."
         ) from error
-    # The handle does not follow its own commit.
-    table.update_incremental()
-    if table.version() % _CHECKPOINT_EVERY == 0:
-        table.create_checkpoint()
+    on_commit(name)
+    tables.committed(name, manifest.application_id, manifest.batch)
+    return table.version()
 
 
 def _add(each: DataObject) -> AddAction:

@@ -146,7 +146,7 @@ class ObjectStore:
 
 
 def trust_as_boto3() -> None:
-    """Let delta-rs trust whom boto3 trusts: it reads SSL_CERT_FILE (which many machines set already), not AWS_CA_BUNDLE."""
+    """Let delta-rs trust whom boto3 trusts: it reads SSL_CERT_FILE, which many machines set, not AWS_CA_BUNDLE."""
     if bundle := os.environ.get("AWS_CA_BUNDLE"):
         os.environ["SSL_CERT_FILE"] = bundle
 

@@ -1,7 +1,7 @@
 """Delta tables made from contracts: created, widened, opened; handles kept while their credentials are good."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 from deltalake import DeltaTable, Field, Schema
@@ -32,16 +32,25 @@ def definitions(contracts: Iterable[Contract]) -> list[TableDefinition]:
     return [*own, *shared]
 
 
+@dataclass
+class _Handle:
+    """An open table, the credentials it holds, and the application transactions asked of it so far."""
+
+    table: DeltaTable
+    options: dict[str, str]
+    transactions: dict[str, int | None] = field(default_factory=dict)
+
+
 class DeltaTables:
     """The tables of one lake. Handles are kept (opening one costs many requests) and opened again after the
     credentials they hold have been refreshed.
 
-    Make one for each thread: a handle has one version at a time.
+    Make one for each stream: a handle has one version at a time.
     """
 
     def __init__(self, store: ObjectStore) -> None:
         self.store = store
-        self._open: dict[str, tuple[dict[str, str], DeltaTable]] = {}
+        self._handles: dict[str, _Handle] = {}
 
     def table_uri(self, name: str) -> str:
         return f"{self.store.uri}/{name}"
@@ -50,26 +59,53 @@ class DeltaTables:
         return DeltaTable.is_deltatable(self.table_uri(name), self.store.storage_options())
 
     def table(self, name: str) -> DeltaTable:
-        """A handle at the newest version. Raise LakeError where there is no such table."""
-        handle = self.handle(name)
-        handle.update_incremental()
-        return handle
+        """A table at its newest version. Raise LakeError where there is no such table."""
+        handle = self._handle(name)
+        self.refresh(name)
+        return handle.table
 
-    def handle(self, name: str) -> DeltaTable:
-        """A handle at the version of its last look: enough for a writer, as Delta refuses what collides."""
+    def last_seen(self, name: str) -> DeltaTable:
+        """A table at the version of its last look: enough for a writer, as Delta refuses what collides."""
+        return self._handle(name).table
+
+    def refresh(self, name: str) -> None:
+        handle = self._handle(name)
+        handle.table.update_incremental()
+        handle.transactions.clear()
+
+    def transaction_version(self, name: str, application_id: str) -> int | None:
+        """The last batch of the application in the table, as of its last look. Delta reads the log for it: once."""
+        handle = self._handle(name)
+        if application_id not in handle.transactions:
+            handle.transactions[application_id] = handle.table.transaction_version(application_id)
+        return handle.transactions[application_id]
+
+    def committed(self, name: str, application_id: str, batch: int) -> None:
+        """Follow a commit that was made through `last_seen`: the handle does not by itself."""
+        handle = self._handle(name)
+        handle.table.update_incremental()
+        handle.transactions[application_id] = batch
+
+    def checkpoint(self, name: str) -> None:
+        """Write a checkpoint of the log at the version of the last look."""
+        self._handle(name).table.create_checkpoint()
+        # A handle replays the log from where it was opened: the next one begins at the checkpoint.
+        del self._handles[name]
+
+    def _handle(self, name: str) -> _Handle:
         options = self.store.storage_options()
-        known = self._open.get(name)
-        if known and known[0] == options:
-            return known[1]
+        known = self._handles.get(name)
+        if known and known.options == options:
+            return known
         try:
-            handle = DeltaTable(self.table_uri(name), storage_options=options)
+            table = DeltaTable(self.table_uri(name), storage_options=options)
         except TableNotFoundError as error:
             raise LakeError(
                 f"There is no table {self.table_uri(name)}. Nothing was read; the ingest job creates its tables "
                 "when it starts: see `tillstream status`."
             ) from error
-        self._open[name] = options, handle
-        return handle
+        self._handles[name] = _Handle(table, options)
+        return self._handles[name]
 
     def ensure(self, definition: TableDefinition) -> None:
         """Create the table, or add the columns that the contract has gained. Raise LakeError where a column's type
