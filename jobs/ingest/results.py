@@ -1,0 +1,38 @@
+"""What a task tells the driver about its range of offsets."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from lake.manifests import DataObject
+from lake.sequences import Intervals
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """One contiguous range of one partition, both offsets included, and what became of its messages.
+
+    messages = accepted + duplicates + the sum of refused. `objects` lie in the lake already, each with its table.
+    `oldest_ms` is the record timestamp (outbox append) of the oldest message, in milliseconds since 1970.
+    """
+
+    partition: int
+    first: int
+    last: int
+    messages: int
+    accepted: int
+    duplicates: int
+    refused: dict[str, int]
+    objects: list[tuple[str, DataObject]]
+    seen: Intervals
+    oldest_ms: int
+
+    def encode(self) -> bytes:
+        return json.dumps(asdict(self), separators=(",", ":")).encode()
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        values = json.loads(body)
+        values["objects"] = [(table, DataObject(**written)) for table, written in values["objects"]]
+        values["seen"] = {register: tuple(bounds) for register, bounds in values["seen"].items()}
+        return cls(**values)

@@ -1,0 +1,58 @@
+"""How Spark reads a topic, and what may be tuned about it."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - the name all of Spark's users know
+
+from jobs.errors import RangePlanChanged
+from topics.settings import KafkaSettings
+
+TUNABLE: Final = ("maxOffsetsPerTrigger", "minOffsetsPerTrigger", "maxTriggerDelay")
+SPLITS_RANGES: Final = ("minPartitions", "maxRecordsPerPartition")
+
+
+def check_options(options: Mapping[str, str]) -> None:
+    """Raise where an option would break the plan of one contiguous range per partition, or is none of ours to give."""
+    for name in options:
+        if name in SPLITS_RANGES:
+            raise RangePlanChanged(
+                f"The source option {name} splits a partition's range between tasks; the tables are written, and "
+                "duplicates found, by one range per partition. Nothing was started. Remove the option; for more "
+                "parallelism make a topic with more partitions (a new topic version)."
+            )
+        if name not in TUNABLE and not name.startswith(("kafka.fetch.", "kafka.receive.")):
+            raise RangePlanChanged(
+                f"The source option {name} is not one that may differ between restarts. Nothing was started. "
+                f"Give only {', '.join(TUNABLE)}, kafka.fetch.* or kafka.receive.*."
+            )
+
+
+def messages(
+    spark: SparkSession,
+    settings: KafkaSettings,
+    topic: str,
+    *,
+    starting_offsets: Mapping[int, int],
+    options: Mapping[str, str],
+    group_prefix: str,
+) -> DataFrame:
+    """The stream of a topic's messages: partition, offset, timestamp, key, value, headers, batch_time.
+
+    `starting_offsets` counts for a new checkpoint only. `batch_time` is evaluated by the streaming plan, so a batch
+    that is run again after a crash gets the time of its first run.
+    """
+    reader = spark.readStream.format("kafka").options(
+        **settings.spark(),
+        subscribe=topic,
+        includeHeaders="true",
+        failOnDataLoss="true",
+        groupIdPrefix=group_prefix,
+        startingOffsets=json.dumps({topic: {str(p): o for p, o in sorted(starting_offsets.items())}}),
+        **options,
+    )
+    return reader.load().select(
+        "partition", "offset", "timestamp", "key", "value", "headers", F.current_timestamp().alias("batch_time")
+    )

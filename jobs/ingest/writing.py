@@ -1,0 +1,109 @@
+"""Arrow tables become Parquet objects: one per table, date and hour, written whole by one PUT with a checksum."""
+
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lake import names
+from lake.objects import ObjectStore
+
+# Readers skip objects by these; more columns would make the log larger than it helps.
+STATISTICS = ("kafka_partition", "kafka_offset", "event_time", "batch_time")
+# A put mostly waits for S3.
+PUTS_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class OffsetRange:
+    """The messages of one task: one topic and partition, both offsets included."""
+
+    topic_id: str
+    partition: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class PendingObject:
+    """A Parquet object in memory. `path` is relative to its table; `statistics` are Delta's."""
+
+    table: str
+    path: str
+    partition_values: dict[str, str]
+    rows: int
+    statistics: dict[str, Any]
+    body: bytes
+
+
+def by_partition(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[dict[str, str], pa.Table]]:
+    """The rows of each partition, as slices, without the partition columns; rows keep their order.
+
+    The values are spelled as in the paths and the log of Delta: `2026-11-23`, `7`.
+    """
+    if not len(table):
+        return
+    code = np.zeros(len(table), dtype=np.int64)
+    for column in columns:
+        encoded = table[column].combine_chunks().dictionary_encode()
+        code = code * len(encoded.dictionary) + encoded.indices.to_numpy()
+    if np.any(code[1:] < code[:-1]):
+        order = np.argsort(code, kind="stable")
+        table, code = table.take(order), code[order]
+    starts = [0, *(np.flatnonzero(np.diff(code)) + 1).tolist(), len(table)]
+    keys = table.select(list(columns))
+    data = table.drop_columns(list(columns))
+    for start, end in pairwise(starts):
+        values = {column: str(keys[column][start].as_py()) for column in columns}
+        yield values, data.slice(start, end - start)
+
+
+def encode(name: str, values: dict[str, str], rows: pa.Table, offsets: OffsetRange) -> PendingObject:
+    """Serialise the rows of one partition. The same rows give the same bytes, and so the same name."""
+    sink = io.BytesIO()
+    pq.write_table(rows, sink, compression="zstd", compression_level=1, write_statistics=list(_present(rows)))
+    body = sink.getvalue()
+    path = names.object_path(
+        values, offsets.topic_id, offsets.partition, first=offsets.first, last=offsets.last, body=body
+    )
+    return PendingObject(name, path, values, len(rows), _statistics(rows), body)
+
+
+def put_all(store: ObjectStore, objects: Sequence[PendingObject]) -> None:
+    """Write every object; returns when S3 has them all."""
+    if len(objects) == 1:
+        store.put(f"{objects[0].table}/{objects[0].path}", objects[0].body)
+        return
+    with ThreadPoolExecutor(PUTS_AT_ONCE) as pool:
+        for done in [pool.submit(store.put, f"{each.table}/{each.path}", each.body) for each in objects]:
+            done.result()
+
+
+def _present(rows: pa.Table) -> Iterator[str]:
+    return (name for name in STATISTICS if name in rows.column_names)
+
+
+def _statistics(rows: pa.Table) -> dict[str, Any]:
+    low: dict[str, Any] = {}
+    high: dict[str, Any] = {}
+    missing: dict[str, int] = {}
+    for name in _present(rows):
+        bounds = pc.min_max(rows[name])
+        missing[name] = rows[name].null_count
+        if bounds["min"].is_valid:
+            low[name], high[name] = _spelled(bounds["min"].as_py()), _spelled(bounds["max"].as_py())
+    return {"numRecords": len(rows), "minValues": low, "maxValues": high, "nullCount": missing}
+
+
+def _spelled(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, date) else value
