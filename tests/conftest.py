@@ -1,3 +1,4 @@
 from tests.support.broker import kafka
+from tests.support.scratch_lake import aws_account, scratch_lake
 
-__all__ = ["kafka"]
+__all__ = ["aws_account", "kafka", "scratch_lake"]

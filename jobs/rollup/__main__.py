@@ -11,7 +11,7 @@ from dataclasses import asdict
 from contracts.errors import TillstreamError
 from jobs.ingest.session import open_session
 from jobs.rollup.sales_per_minute import DEFINITION
-from jobs.rollup.step import step
+from jobs.rollup.step import SOURCES, step
 from lake.objects import ObjectStore
 from lake.settings import LakeSettings
 from lake.tables import DeltaTables
@@ -26,8 +26,9 @@ def run(*, once: bool, poll_seconds: float, stop: threading.Event) -> None:
     spark = open_session("rollup")
     try:
         while not stop.is_set():
-            done = step(spark, tables)
-            if done:
+            if not once and (absent := [name for name in SOURCES if not tables.exists(name)]):
+                log.info("waiting for %s", ", ".join(absent))
+            elif done := step(spark, tables):
                 log.info("committed %s", json.dumps(asdict(done)))
             if once:
                 return

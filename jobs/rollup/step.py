@@ -39,6 +39,7 @@ from lake.tables import DeltaTables
 from tillstream import __version__
 
 RAW = "receipts"
+SOURCES = (RAW, "receipt_lines", "dim_stores", "dim_products")
 _CHECKPOINT_EVERY = 100
 # Clean-up is a job of its own, because the rollup may not delete; a checkpoint's failure is not the commit's.
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)

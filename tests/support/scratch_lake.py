@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pyarrow as pa
 import pytest
 import yaml
@@ -125,16 +126,10 @@ def scratch_lake(aws_account: Account, tmp_path: Path, monkeypatch: pytest.Monke
     environment |= {"TILLSTREAM_LAKE_URI": f"s3://{bucket}", "TILLSTREAM_CHECKPOINTS_URI": f"s3://{bucket}-checkpoints"}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    store = ObjectStore(f"s3://{bucket}", aws=_fresh_session())
+    store = ObjectStore(f"s3://{bucket}", aws=boto3.session.Session())
     tables = DeltaTables(store)
     for definition in definitions(contracts.load().values()):
         tables.ensure(definition)
     for name, rows in (("dim_stores", STORES), ("dim_products", PRODUCTS)):
         write_deltalake(tables.table_uri(name), rows, storage_options=store.storage_options())
     return ScratchLake(store, tables, environment, tmp_path)
-
-
-def _fresh_session() -> Any:  # noqa: ANN401 - boto3's classes are made at run time
-    import boto3
-
-    return boto3.session.Session()
