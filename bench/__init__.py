@@ -1,0 +1,1 @@
+"""What the ingest job costs, beside simpler pipelines that promise less. Figures, never tests."""
