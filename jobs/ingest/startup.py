@@ -92,8 +92,8 @@ def compare(known: Committed, found: Checkpoint, decided: BatchManifest | None) 
     if newest >= 0 and found.is_empty:
         raise CheckpointLost(
             f"{known.feed}: the tables hold batches up to {newest} of generation {known.generation}, but its "
-            f"checkpoint is gone. Nothing was started; the tables are whole up to offsets {dict(known.end_offsets)}. Go on from "
-            f"there: tillstream streams rebuild {known.feed}"
+            f"checkpoint is gone. Nothing was started; the tables are whole up to offsets {dict(known.end_offsets)}. "
+            f"Go on from there: tillstream streams rebuild {known.feed}"
         )
 
     def refuse(difference: str) -> CheckpointDisagrees:

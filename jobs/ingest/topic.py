@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
 from jobs.errors import IngestError
+from topics.connection import connect
 from topics.settings import KafkaSettings
 
 TIMEOUT_SECONDS = 20
@@ -18,10 +19,10 @@ class TopicFacts:
 
 
 class Topics:
-    """Asks the broker with the rights of the stream itself."""
+    """Asks the broker with the rights of the stream itself. Raises TopicsError where it cannot be reached."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        self._admin = AdminClient({**settings.librdkafka()})
+        self._admin = connect(settings)
 
     def facts(self, topic: str) -> TopicFacts:
         """Raise IngestError where the broker does not know the topic or does not answer."""
