@@ -8,12 +8,21 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from contracts.errors import TillstreamError
 from local import watchdog
 
 GRACE_SECONDS = 10.0
+
+# Of bytes or of text.
+Popen = subprocess.Popen[Any]
+
+
+class ProcessError(TillstreamError):
+    """A program of the platform did not do its work."""
 
 
 class _Watch:
@@ -33,6 +42,10 @@ class _Watch:
         with self._lock:
             self._sessions.discard(session)
             self._tell(f"-{session}")
+
+    def sessions(self) -> frozenset[int]:
+        with self._lock:
+            return frozenset(self._sessions)
 
     def _tell(self, line: str) -> None:
         if self._process is None or self._process.poll() is not None:
@@ -76,7 +89,47 @@ def spawn(
     return process
 
 
-def end(process: subprocess.Popen[bytes], grace_seconds: float = GRACE_SECONDS) -> int:
+def run(
+    command: Sequence[str],
+    log_file: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    accept: Container[int] = (0,),
+) -> str:
+    """Run a program to its end; return what it printed. Its errors are appended to `log_file`.
+
+    Raise ProcessError unless its exit code is accepted.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+            text=True,
+        )
+    _watch.add(process.pid)
+    try:
+        printed, _ = process.communicate()
+    finally:
+        kill(process)
+    if process.returncode not in accept:
+        raise ProcessError(
+            f"`{' '.join(command)}` ended with exit code {process.returncode}. {end_of_log(log_file)}\n{printed}"
+        )
+    return printed
+
+
+def kill_all() -> None:
+    """SIGKILL everything that this process has started: whoever waits for one of them learns that it is gone."""
+    for session in _watch.sessions():
+        watchdog.kill(session)
+
+
+def end(process: Popen, grace_seconds: float = GRACE_SECONDS) -> int:
     """SIGTERM to the program, time to finish, then SIGKILL to all that is left of its session. Return its exit code."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
@@ -87,7 +140,7 @@ def end(process: subprocess.Popen[bytes], grace_seconds: float = GRACE_SECONDS) 
     return kill(process)
 
 
-def kill(process: subprocess.Popen[bytes]) -> int:
+def kill(process: Popen) -> int:
     """SIGKILL to the program and all of its session, as a power cut would. Return its exit code."""
     watchdog.kill(process.pid)
     code = process.wait()

@@ -114,3 +114,27 @@ def test_a_killed_watchdog_is_replaced(tmp_path: Path):
     replacement.stdin.close()
     assert first.wait(10) == second.wait(10) == -signal.SIGKILL
     processes._watch._process = None
+
+
+def test_run_returns_what_was_printed(tmp_path: Path):
+    """A program that ends well gives its output; its errors are kept in the log."""
+    script = "import sys; print('result'); print('noise', file=sys.stderr)"
+    assert processes.run([sys.executable, "-c", script], tmp_path / "log") == "result\n"
+    assert "noise" in (tmp_path / "log").read_text()
+
+
+def test_run_says_why_a_program_failed(tmp_path: Path):
+    """An exit code that is not accepted raises, with the end of the log; an accepted one does not."""
+    command = [sys.executable, "-c", "import sys; print('found'); sys.exit('the reason')"]
+    with pytest.raises(processes.ProcessError, match="(?s)exit code 1.*the reason"):
+        processes.run(command, tmp_path / "log")
+    assert processes.run(command, tmp_path / "log", accept=(0, 1)) == "found\n"
+
+
+def test_kill_all_frees_whoever_waits(tmp_path: Path):
+    """Killing everything ends the waits for it."""
+    started = [processes.spawn(["sleep", "600"], tmp_path / "log") for _ in range(2)]
+    processes.kill_all()
+    assert [each.wait(10) for each in started] == [-signal.SIGKILL] * 2
+    for each in started:
+        processes.end(each)
