@@ -1,0 +1,71 @@
+"""One till system of a simulated store: an outbox, its sender, and how it dies and comes back."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from contracts.events import event_id
+from stores.errors import FleetError
+from stores.fleet.injections import damaged
+from stores.fleet.trouble import Damage
+from stores.metrics import StoreMetrics
+from stores.outbox import Draft, Outbox, Pending
+from stores.sealing import Message, Seal
+from stores.sender import Sender
+from topics.settings import KafkaSettings
+
+FLUSH_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class DamagingSeal:
+    """Seals as the store does; then some messages are damaged, each time they pass."""
+
+    seal: Seal
+    damages: Mapping[str, Damage]
+
+    def __call__(self, row: Pending) -> Message:
+        message = self.seal(row)
+        damage = self.damages.get(row.event_id)
+        if damage is None:
+            return message
+        return damaged(message, damage, random.Random(row.event_id))  # noqa: S311 - a simulation
+
+
+class Unit:
+    """An outbox with its sender. A store has one, and one more for each till that was replaced."""
+
+    def __init__(self, outbox: Outbox, settings: KafkaSettings, seal: Seal, metrics: StoreMetrics) -> None:
+        self.outbox = outbox
+        self._wiring = (settings, seal, metrics)
+        self._sender = Sender(outbox, *self._wiring)
+
+    def append(self, drafts: Sequence[Draft], seqs: Sequence[int]) -> None:
+        """Append; raise FleetError where the outbox gives other identities than the ledger says."""
+        names = self.outbox.append_many(drafts)
+        for name, draft, seq in zip(names, drafts, seqs, strict=True):
+            if name != event_id(self.outbox.store_id, draft.register_id, self.outbox.epoch, seq):
+                raise FleetError(
+                    f"{self.outbox.path} made {name} where seq {seq} was planned: it holds more than this replay. "
+                    "The replay stopped, its ledger would be wrong. Give an empty directory."
+                )
+
+    def pump(self) -> None:
+        """Send what fits, without waiting."""
+        self._sender.pump()
+
+    def kill_sender(self) -> int:
+        """Let the sender die after Kafka has acknowledged all and before it marks it; return how many that were."""
+        self._sender.send()
+        session = self._sender.session
+        unmarked = 0
+        if session:
+            session.producer.flush(FLUSH_SECONDS)
+            unmarked = len(session.acknowledged)
+        self._sender.abandon()
+        self._sender = Sender(self.outbox, *self._wiring)
+        return unmarked
+
+    def close(self) -> None:
+        self._sender.abandon()
+        self.outbox.close()
