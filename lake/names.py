@@ -12,7 +12,7 @@ from dataclasses import dataclass
 BATCHES = "_batches"
 _DIGEST_LENGTH = 16
 _NAME = re.compile(
-    r"(?P<topic_id>[A-Za-z0-9_-]{22})-(?P<partition>\d+)-(?P<first>\d+)-(?P<last>\d+)"
+    r"(?P<topic_id>[A-Za-z0-9_-]+)-(?P<partition>\d+)-(?P<first>\d+)-(?P<last>\d+)"
     r"\.(?P<digest>[0-9a-f]{16})\.parquet"
 )
 
@@ -69,6 +69,11 @@ def snapshot_key(feed: str, generation: int, batch: int) -> str:
 
 def generation_key(feed: str) -> str:
     return f"{BATCHES}/{feed}/current.json"
+
+
+def rollup_id(curated: str, source_table_id: str) -> str:
+    """The id under which a curated table's log keeps the version of the raw table that it was computed from."""
+    return f"{curated}/{source_table_id}"
 
 
 def application_id(feed: str, generation: int) -> str:

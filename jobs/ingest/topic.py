@@ -8,6 +8,7 @@ from confluent_kafka.admin import OffsetSpec
 from jobs.errors import IngestError
 from topics.connection import connect
 from topics.settings import KafkaSettings
+from topics.watermarks import topic_id
 
 TIMEOUT_SECONDS = 20
 
@@ -32,7 +33,7 @@ class Topics:
             ].result()
         except KafkaException as error:
             raise _unanswered(topic, error) from error
-        return TopicFacts(str(described.topic_id), len(described.partitions))
+        return TopicFacts(topic_id(described.topic_id), len(described.partitions))
 
     def earliest(self, topic: str, partitions: int) -> dict[int, int]:
         """By partition, the first offset that the broker still has."""
