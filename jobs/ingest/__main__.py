@@ -16,7 +16,7 @@ from contracts.errors import TillstreamError
 from jobs.errors import IngestError
 from jobs.ingest import source, stopping
 from jobs.ingest.session import open_session
-from jobs.ingest.streams import Streams
+from jobs.ingest.streams import Options, Streams
 from lake.settings import LakeSettings
 from topics.settings import KafkaSettings
 
@@ -61,18 +61,15 @@ def _run(options: argparse.Namespace) -> int:
         )
     source_options = dict(options.source_option)
     source.check_options(source_options)
+    streams = Streams(
+        KafkaSettings.from_env(), LakeSettings.from_env(), Options(source_options, options.trigger_seconds)
+    )
+    prepared = [streams.prepare(described[feed]) for feed in options.feeds]
     spark = open_session("ingest")
-    stop = stopping.on_sigterm(spark)
     try:
-        streams = Streams(
-            spark,
-            settings=KafkaSettings.from_env(),
-            lake=LakeSettings.from_env(),
-            source_options=source_options,
-            trigger_seconds=options.trigger_seconds,
-            stop=stop,
-        )
-        queries = [streams.start(described[feed]) for feed in options.feeds]
+        stop = stopping.on_sigterm(spark)
+        stores = streams.stores(spark)
+        queries = [streams.start(spark, each, stores, stop) for each in prepared]
         log.info("streaming %s", ", ".join(options.feeds))
         return stopping.await_end(queries, stop)
     finally:
