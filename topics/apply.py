@@ -53,12 +53,19 @@ def read_state(admin: AdminClient) -> State:
             if topic.partitions and not name.startswith(INTERNAL_PREFIX)
         }
         configs = _topic_configs(admin, found)
+        cluster = admin.describe_cluster(include_authorized_operations=True).result(TIMEOUT_SECONDS)
         bindings = admin.describe_acls(_ANY_ACL).result(TIMEOUT_SECONDS)
     except (KafkaException, TimeoutError) as error:
         raise TopicsError(
             f"Kafka's topics and ACLs could not be read: {_text(error)}. Nothing was changed; see that the broker "
             "runs and that this user may describe topics and the cluster."
         ) from error
+    # librdkafka answers "no ACLs" to who may not see them, and that would look like a cluster without any.
+    if AclOperation.DESCRIBE not in (cluster.authorized_operations or ()):
+        raise TopicsError(
+            "This user may not see Kafka's ACLs: it lacks `describe` on the cluster. Nothing was changed; use the "
+            "user `topics`, or one with its rights."
+        )
     topics = {
         name: Topic(name, len(topic.partitions), len(topic.partitions[0].replicas), configs[name])
         for name, topic in found.items()
@@ -192,7 +199,7 @@ def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def _text(error: Exception) -> str:
     if isinstance(error, KafkaException):
-        return str(error.args[0].str())
+        return str(error.args[0].str()).rstrip(".")
     return f"no answer within {TIMEOUT_SECONDS:.0f} s"
 
 

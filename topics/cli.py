@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 import contracts
 from topics.apply import apply_plan, read_state
+from topics.connection import connect
 from topics.desired import desired_state, read_stores, workload_principals
 from topics.errors import SettingsError
 from topics.plan import Plan, make_plan
@@ -47,7 +48,7 @@ _json = click.option("--json", "as_data", is_flag=True, help="Print JSON for pro
 @_json
 def plan(stores_file: Path | None, prune: bool, shrink_retention: bool, as_data: bool) -> None:
     """Show what `apply` would do. Exit 0: nothing; 1: changes, or differences that are refused."""
-    found = _plan(_admin(), stores_file, prune=prune, shrink_retention=shrink_retention)
+    found = _plan(connect(KafkaSettings.from_env()), stores_file, prune=prune, shrink_retention=shrink_retention)
     _show(found, as_data=as_data, applied=False)
     sys.exit(1 if found.changes or found.refused else 0)
 
@@ -59,20 +60,15 @@ def plan(stores_file: Path | None, prune: bool, shrink_retention: bool, as_data:
 @_json
 def apply(stores_file: Path | None, prune: bool, shrink_retention: bool, as_data: bool) -> None:
     """Make topics and ACLs as the contracts say. Exit 0: done; 1: done but for what is refused."""
-    admin = _admin()
+    admin = connect(KafkaSettings.from_env())
     found = _plan(admin, stores_file, prune=prune, shrink_retention=shrink_retention)
-    if not as_data:
+    if found.changes and not as_data:
         Console().print(as_table(found))
     with Progress(console=Console(stderr=True), disable=as_data or not found.changes) as progress:
         bar = progress.add_task("applying", total=found.changes)
         apply_plan(admin, found, lambda count: progress.advance(bar, count))
     _show(found, as_data=as_data, applied=True)
     sys.exit(1 if found.refused else 0)
-
-
-def _admin() -> AdminClient:
-    # Its log lines would stand between the lines of JSON; errors come back as exceptions.
-    return AdminClient({**KafkaSettings.from_env().librdkafka(), "log_level": 0})
 
 
 def _plan(admin: AdminClient, stores_file: Path | None, *, prune: bool, shrink_retention: bool) -> Plan:
@@ -102,11 +98,10 @@ def _show(found: Plan, *, as_data: bool, applied: bool) -> None:
         click.echo(json.dumps({**as_json(found), "applied": applied}))
         return
     console = Console()
-    if not applied:
-        console.print(as_table(found))
-    if not found.changes and not found.refused:
-        console.print("[green]Kafka is as the contracts say.[/]")
-    elif applied:
+    if applied and found.changes:
         console.print(f"[green]Applied:[/] {summary(found)}")
-    else:
+    elif found.changes or found.refused or found.unknown_acls:
+        console.print(as_table(found))
         console.print(summary(found))
+    else:
+        console.print("[green]Kafka is as the contracts say.[/]")

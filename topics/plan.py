@@ -8,6 +8,7 @@ from topics.model import Acl, State, Topic
 
 # Lowering one of these makes Kafka delete messages.
 RETENTION = ("retention.ms", "retention.bytes")
+IN_SYNC = "min.insync.replicas"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,9 @@ def make_plan(
         for change in _config_changes(wanted, found):
             if _shrinks(change) and not shrink_retention:
                 refused.append(_refused_retention(change))
+            elif change.name == IN_SYNC and wanted.replication != found.replication:
+                # Meant for another number of copies: with these, the topic might take no message at all.
+                continue
             else:
                 changes.append(change)
 

@@ -32,11 +32,10 @@ def as_table(plan: Plan) -> Table:
 
 
 def summary(plan: Plan) -> str:
-    topics, settings = len(plan.create_topics), len(plan.change_configs)
-    counted = f"{topics} topics to create, {settings} settings to change"
     return (
-        f"{counted}, {len(plan.add_acls)} ACLs to add, {len(plan.remove_acls)} to remove; "
-        f"{len(plan.refused)} refused, {len(plan.unknown_acls)} ACLs unknown"
+        f"{len(plan.create_topics)} new topics, {len(plan.change_configs)} changed settings, "
+        f"{len(plan.add_acls)} new ACLs, {len(plan.remove_acls)} removed ACLs; "
+        f"{len(plan.refused)} refused, {len(plan.unknown_acls)} unknown ACLs kept"
     )
 
 

@@ -10,12 +10,14 @@ from click.testing import CliRunner, Result
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import NewPartitions
 
+from local.files import write_private
 from tests.support.broker import TOPICS, Kafka, start_broker
 from tests.support.clients import deliver
 from tests.support.waiting import wait_for
 from topics.apply import apply_plan, read_state
 from topics.cli import topics
 from topics.desired import administrator_acls
+from topics.errors import TopicsError
 from topics.model import Acl, Topic
 from topics.plan import Plan
 from topics.settings import KafkaSettings
@@ -171,6 +173,23 @@ def test_broken_list_of_stores_changes_nothing(kafka: Kafka, tmp_path: Path):
     result = run(kafka, "apply", "--stores", str(stores_file(tmp_path, {})))
     assert "holds no stores" in str(result.exception)
     assert deliver(kafka.store_settings("330"), "pos.receipts.v1") is None
+
+
+def test_refused_log_in_says_why(kafka: Kafka, tmp_path: Path):
+    """A wrong password is reported as such at once; the right one beside it plans."""
+    wrong = write_private(tmp_path / "password", "wrong")
+    refused = run(kafka, "plan", TILLSTREAM_KAFKA_PASSWORD_FILE=str(wrong))
+    assert isinstance(refused.exception, TopicsError)
+    assert "Authentication failed" in str(refused.exception)
+    assert run(kafka, "plan").exit_code == 1
+
+
+def test_workload_without_the_right_says_so(kafka: Kafka):
+    """A user that may not see the cluster's ACLs is told what it lacks."""
+    refused = run(kafka, "plan", **kafka.broker.workload_environment("quality"))
+    assert isinstance(refused.exception, TopicsError)
+    assert "lacks `describe` on the cluster" in str(refused.exception)
+    assert run(kafka, "plan").exit_code == 1
 
 
 def test_message_of_a_fast_clock_is_taken(kafka: Kafka, tmp_path: Path):

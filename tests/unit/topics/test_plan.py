@@ -87,6 +87,16 @@ def test_copies_are_not_changed():
     assert refusal.what == "1 copies to 3"
 
 
+def test_copies_in_sync_wait_for_copies():
+    """While the copies are not those asked for, neither is their least number in sync: writes would stop."""
+    wanted = replace(TOPIC, replication=3, config={**TOPIC.config, "min.insync.replicas": "2"})
+    found = replace(TOPIC, config={**TOPIC.config, "min.insync.replicas": "1"})
+    assert plan(holding(wanted), holding(found)).change_configs == ()
+    moved = replace(found, replication=3)
+    changes = plan(holding(wanted), holding(moved)).change_configs
+    assert changes == (ConfigChange("a.v1", "min.insync.replicas", "1", "2"),)
+
+
 def test_settings_follow_the_contract():
     """A setting that differs is changed, one that was made by hand goes back to the default."""
     by_hand = replace(TOPIC, config={**TOPIC.config, "max.message.bytes": "6", "compression.type": "gzip"})
