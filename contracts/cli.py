@@ -59,15 +59,13 @@ def _summary(contract: Contract) -> dict[str, object]:
 
 
 def _show(found: dict[str, Contract]) -> None:
-    table = Table("feed", "version", "owner", "topic", "tables", "rules", "fresh within", box=None, header_style="bold")
+    table = Table("feed", "owner", "tables", "rules", "fresh", box=None, header_style="bold", pad_edge=False)
     for contract in found.values():
         table.add_row(
-            contract.feed,
-            contract.version,
+            f"{contract.feed} {contract.version}",
             contract.owner,
-            f"{contract.topic.name} ({contract.topic.partitions})",
             "\n".join(table.name for table in contract.tables),
-            "\n".join(rule.name for rule in contract.rules),
+            str(len(contract.rules)),
             f"{contract.freshness_seconds} s",
         )
     Console().print(table)
