@@ -1,0 +1,46 @@
+"""An administrator's connection that says why it cannot be made."""
+
+import time
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from topics.errors import TopicsError
+from topics.settings import KafkaSettings
+
+# Trying again does not help against these. A broker that dislikes a certificate just hangs up, after an alert.
+REFUSALS = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # noqa: SLF001 - librdkafka's own names for local errors
+ALERT = "SSL alert"
+
+
+def connect(settings: KafkaSettings, timeout_seconds: float = 30) -> AdminClient:
+    """A client that the broker has answered.
+
+    Raise TopicsError as soon as the log-in is refused, or if nobody answers in time.
+    """
+    errors: list[KafkaError] = []
+    # Its log lines would stand between lines of JSON; the errors are kept instead.
+    configuration: dict[str, Any] = {**settings.librdkafka(), "log_level": 0, "error_cb": errors.append}
+    admin = AdminClient(configuration)
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            admin.list_topics(timeout=1)
+        except KafkaException as error:
+            admin.poll(0)
+            refused = next((each for each in errors if each.code() in REFUSALS or ALERT in each.str()), None)
+            if refused is not None:
+                raise TopicsError(
+                    f"Kafka at {settings.bootstrap} and this client do not accept each other: {refused.str()}. "
+                    "Nothing was changed; check TILLSTREAM_KAFKA_LOGIN and the files it needs, and "
+                    "TILLSTREAM_KAFKA_CA_FILE."
+                ) from error
+            if time.monotonic() > deadline:
+                raise TopicsError(
+                    f"Kafka at {settings.bootstrap} did not answer within {timeout_seconds:.0f} s: "
+                    f"{errors[-1].str() if errors else error.args[0].str()}. Nothing was changed; see that the "
+                    "broker runs and that TILLSTREAM_KAFKA_BOOTSTRAP names it."
+                ) from error
+        else:
+            return admin
