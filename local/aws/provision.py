@@ -1,0 +1,233 @@
+"""Applies `terraform/environments/local` to the emulated account.
+
+The provider reads a bucket's lifecycle rules back ten times in 50 seconds before it calls them made, on AWS as here,
+and offers no way around. Nothing needs those rules to begin: `outputs` returns once the buckets are closed and the
+roles made, `finish` when everything is. Then the administrator's keys end.
+"""
+
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from contracts.errors import TillstreamError
+from local import processes
+from local.aws.account import ROOT, Account, without_aws
+
+ENVIRONMENT = ROOT / "terraform" / "environments" / "local"
+# In the state before the lifecycle rules are: see the environment's main.tf.
+USABLE = "terraform_data.usable"
+PLUGIN_CACHE = ROOT / ".tools" / "terraform"
+MIRROR = "registry.terraform.io"
+POLL_SECONDS = 0.1
+
+
+class ProvisionError(TillstreamError):
+    """Terraform failed."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What Terraform made: names of buckets by what they hold, ARNs of roles by workload."""
+
+    buckets: Mapping[str, str]
+    role_arns: Mapping[str, str]
+
+    def environment(self) -> dict[str, str]:
+        """Where a workload finds the buckets: `TILLSTREAM_LAKE_URI` and the like."""
+        return {f"TILLSTREAM_{name.upper()}_URI": f"s3://{bucket}" for name, bucket in self.buckets.items()}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """So many of Terraform's changes are done; `address` is the newest."""
+
+    done: int
+    total: int
+    address: str
+
+
+class Provisioning:
+    """One run of `terraform init` and `apply`, with its state and log in `directory`. May be repeated there."""
+
+    def __init__(
+        self,
+        account: Account,
+        directory: Path,
+        *,
+        report: Callable[[Progress], None] = lambda _: None,
+        keep_administrator: bool = False,
+    ) -> None:
+        """Run init (seconds) and begin to apply. Raise ProvisionError where init fails."""
+        self._account = account
+        self._directory = directory
+        self._report = report
+        self._keep_administrator = keep_administrator
+        self._environment = terraform_environment(account, directory)
+        self._errors: list[str] = []
+        self._usable = threading.Event()
+        self.log_file = directory / "apply.log"
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.log_file.unlink(missing_ok=True)
+        self._terraform("init", "-input=false", "-no-color", f"-backend-config=path={directory / 'terraform.tfstate'}")
+        command = [*_TERRAFORM, "apply", "-json", "-input=false", "-auto-approve", *variables(account)]
+        self._process = processes.spawn(command, self.log_file, environment=self._environment)
+        self._thread = threading.Thread(target=self._follow, name="terraform", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def outputs(self) -> Outputs:
+        """Wait until the buckets and roles can be used. Raise ProvisionError where it does not come to that."""
+        self._usable.wait()
+        return self._outputs()
+
+    def finish(self) -> Outputs:
+        """Wait until all is made and the administrator's keys have ended. Raise ProvisionError where it failed."""
+        self._thread.join()
+        return self._outputs()
+
+    def stop(self) -> None:
+        """End Terraform if it still runs; what it has made by then is in its state."""
+        processes.end(self._process)
+        self._thread.join()
+
+    def plan_is_empty(self) -> bool:
+        """Whether another apply would change nothing. Raise ProvisionError where the plan fails."""
+        code = self._terraform("plan", "-input=false", "-no-color", "-detailed-exitcode", *variables(self._account))
+        return code == 0
+
+    def _outputs(self) -> Outputs:
+        if self._errors:
+            failed = "\n".join(self._errors)
+            raise ProvisionError(
+                f"terraform apply failed:\n{failed}\nWhat it made until then is in its state; the whole log is "
+                f"{self.log_file}. `make down` removes both, `make up` starts anew."
+            )
+        while True:
+            if found := self._usable_in_state():
+                return found
+            # Terraform says that a resource is made a moment before it writes it down.
+            time.sleep(POLL_SECONDS)
+
+    def _usable_in_state(self) -> Outputs | None:
+        """Outputs stand in the state at the very end of an apply; the resource that holds their value does before."""
+        pulled = subprocess.run(
+            [*_TERRAFORM, "state", "pull"], env=self._environment, capture_output=True, text=True, check=False
+        )
+        try:
+            resources = json.loads(pulled.stdout)["resources"]
+        except (ValueError, KeyError):
+            return None
+        for resource in resources:
+            if f"{resource['type']}.{resource['name']}" == USABLE:
+                return Outputs(**resource["instances"][0]["attributes"]["output"]["value"])
+        return None
+
+    def _follow(self) -> None:
+        done = total = 0
+        for event in self._events():
+            match event["type"]:
+                case "change_summary" if event["changes"]["operation"] == "plan":
+                    total = event["changes"]["add"] + event["changes"]["change"] + event["changes"]["remove"]
+                case "apply_complete":
+                    done += 1
+                    address = event["hook"]["resource"]["addr"]
+                    self._report(Progress(done, total, address))
+                    if address == USABLE:
+                        self._usable.set()
+                case "diagnostic" if event["diagnostic"]["severity"] == "error":
+                    self._errors.append(f"{event['diagnostic']['summary']}: {event['diagnostic'].get('detail', '')}")
+        if self._process.wait() and not self._errors:
+            self._errors.append(processes.end_of_log(self.log_file))
+        processes.end(self._process)
+        if not self._keep_administrator:
+            self._account.lock_out_administrator()
+        self._usable.set()
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        """What Terraform says, as it says it, until it ends."""
+        with self.log_file.open() as log:
+            line = ""
+            while True:
+                ended = self._process.poll() is not None
+                while piece := log.readline():
+                    line += piece
+                    if line.endswith("\n"):
+                        # A few lines of its start-up are no events.
+                        if line.startswith("{"):
+                            yield json.loads(line)
+                        line = ""
+                if ended:
+                    return
+                time.sleep(POLL_SECONDS)
+
+    def _terraform(self, verb: str, *arguments: str) -> int:
+        try:
+            result = subprocess.run(
+                [*_TERRAFORM, verb, *arguments], env=self._environment, capture_output=True, text=True, check=False
+            )
+        except FileNotFoundError as error:
+            raise ProvisionError("There is no terraform on PATH. Nothing was made; install Terraform 1.11+.") from error
+        # Of all verbs only `plan -detailed-exitcode` ends with 2: it went well, and there are changes.
+        if result.returncode not in (0, 2):
+            raise ProvisionError(
+                f"terraform {verb} failed:\n{result.stderr or result.stdout}\nNothing was changed. A machine without "
+                "network needs a mirror of the provider: TF_CLI_ARGS_init=-plugin-dir=DIR."
+            )
+        return result.returncode
+
+
+_TERRAFORM = ("terraform", f"-chdir={ENVIRONMENT}")
+
+
+def variables(account: Account) -> list[str]:
+    return [f"-var=endpoint={account.endpoint}", f"-var=issuer={account.issuer.url}"]
+
+
+def terraform_environment(account: Account, directory: Path) -> dict[str, str]:
+    """The environment of every terraform command: as the user has it, but for AWS."""
+    environment = {
+        **without_aws(os.environ),
+        **account.administrator_environment(),
+        "TF_DATA_DIR": str(directory / "data"),
+        "TF_IN_AUTOMATION": "1",
+        "CHECKPOINT_DISABLE": "1",
+    }
+    if not _says_where_providers_are(environment):
+        if mirror := find_mirror():
+            environment["TF_CLI_ARGS_init"] = f"-plugin-dir={mirror}"
+        else:
+            # 700 MB: once a working tree, not once a run.
+            PLUGIN_CACHE.mkdir(parents=True, exist_ok=True)
+            environment["TF_PLUGIN_CACHE_DIR"] = str(PLUGIN_CACHE)
+    return environment
+
+
+def find_mirror(root: Path = Path("/")) -> Path | None:
+    """A mirror of Terraform's registry near the root of the disk, as machines without network have it.
+
+    That is a folder with a `registry.terraform.io/hashicorp/aws` in it, at most two folders below the root.
+    """
+    for pattern in (MIRROR, f"*/{MIRROR}", f"*/*/{MIRROR}"):
+        for found in sorted(root.glob(pattern)):
+            if (found / "hashicorp" / "aws").is_dir():
+                return found.parent
+    return None
+
+
+def _says_where_providers_are(environment: Mapping[str, str]) -> bool:
+    """Whether the user has chosen: by a variable, or by a configuration file that exists."""
+    if "TF_CLI_ARGS_init" in environment or "TF_PLUGIN_CACHE_DIR" in environment:
+        return True
+    named = environment.get("TF_CLI_CONFIG_FILE")
+    return Path(named).is_file() if named else (Path.home() / ".terraformrc").is_file()
