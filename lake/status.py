@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from contracts import Contract
 from lake.errors import LakeError
-from lake.manifests import BatchManifest, load_generation, load_manifest
+from lake.manifests import BatchManifest, Generation, load_generation, load_manifest
 from lake.names import manifest_key
+from lake.objects import ObjectStore
 from lake.tables import DeltaTables
 
 
@@ -27,6 +28,16 @@ class Committed:
     end_offsets: Mapping[int, int]
     manifest_key: str | None
     manifest: BatchManifest | None
+    current: Generation
+
+
+@dataclass(frozen=True)
+class Era:
+    """The offsets of one topic that a feed has ingested: from `start` to `end`, by partition, the end not included."""
+
+    topic_id: str
+    start: Mapping[int, int]
+    end: Mapping[int, int]
 
 
 def committed(tables: DeltaTables, contract: Contract) -> Committed | None:
@@ -58,4 +69,28 @@ def committed(tables: DeltaTables, contract: Contract) -> Committed | None:
         end_offsets=manifest.end_offsets if manifest else dict(generation.starting_offsets),
         manifest_key=key,
         manifest=manifest,
+        current=generation,
     )
+
+
+def eras(store: ObjectStore, claim: Committed) -> list[Era]:
+    """What the feed has ever ingested, newest first: one era, unless its topic was deleted and made again."""
+    found = [Era(claim.topic_id, claim.current.starting_offsets, claim.end_offsets)]
+    key = claim.current.previous_manifest
+    while key:
+        last = _chained(store, key)
+        first = _chained(store, manifest_key(claim.feed, last.generation, 0))
+        start = {each.partition: each.start for each in first.ranges}
+        if last.topic_id == found[-1].topic_id:
+            found[-1] = Era(last.topic_id, start, found[-1].end)
+        else:
+            found.append(Era(last.topic_id, start, last.end_offsets))
+        key = first.previous
+    return found
+
+
+def _chained(store: ObjectStore, key: str) -> BatchManifest:
+    manifest = load_manifest(store, key)
+    if manifest is None:
+        raise LakeError(f"{store.uri}/{key} is missing: restore it from its bucket's versions. Nothing was changed.")
+    return manifest

@@ -68,6 +68,13 @@ class DeltaTables:
         """A table at the version of its last look: enough for a writer, as Delta refuses what collides."""
         return self._handle(name).table
 
+    def at_version(self, name: str, version: int) -> DeltaTable:
+        """A table as it was at a version, with credentials that are good now."""
+        table = self._handle(name).table
+        if table.version() == version:
+            return table
+        return DeltaTable(self.table_uri(name), version=version, storage_options=self.store.storage_options())
+
     def refresh(self, name: str) -> None:
         handle = self._handle(name)
         handle.table.update_incremental()

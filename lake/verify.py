@@ -1,0 +1,298 @@
+"""The proof that every offset of every feed is in the lake exactly once, and that its money is whole.
+
+It trusts neither the manifests nor the job: rows are counted where they lie, ends are compared with the broker, and
+objects with the log. What it takes from the lake's own word is how far a feed has been committed: that is the claim.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from confluent_kafka.admin import AdminClient
+from deltalake import DeltaTable, QueryBuilder
+
+from contracts import Contract, system_tables
+from lake import accounting, inventory
+from lake.accounting import Fault, Partition, Span
+from lake.names import ObjectName, rollup_id
+from lake.status import Committed, Era, committed, eras
+from lake.tables import DeltaTables
+from topics.watermarks import Watermarks, watermarks
+
+CURATED = "sales_per_minute"
+_NAMED_OBJECTS = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is off. `kind` is for programs, `what` for people; `count` is of offsets, rows or objects."""
+
+    kind: str
+    table: str
+    count: int
+    what: str
+    partition: int | None = None
+    spans: tuple[Span, ...] = ()
+    objects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PartitionReport:
+    """`lag` is what the broker has and the lake has not, in messages; None where the broker was not asked
+    or no longer has this topic.
+    """
+
+    topic_id: str
+    partition: int
+    start: int
+    end: int
+    rows: int
+    quarantined: int
+    duplicates: int
+    lag: int | None
+
+
+@dataclass(frozen=True)
+class FeedReport:
+    feed: str
+    topic: str
+    topic_id: str
+    generation: int
+    batch: int | None
+    partitions: tuple[PartitionReport, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """`not_ingested` names the feeds that no stream has begun to ingest."""
+
+    feeds: tuple[FeedReport, ...]
+    tables: tuple[inventory.Inventory, ...]
+    findings: tuple[Finding, ...]
+    not_ingested: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        return not self.findings and not any(feed.findings for feed in self.feeds)
+
+
+def verify(
+    tables: DeltaTables,
+    contracts: Mapping[str, Contract],
+    broker: AdminClient | None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Prove the feeds of these contracts. Without a broker, ends and lag are not compared with it.
+
+    `tables` must be the caller's own: all is read at one version. `progress` is told what comes next.
+    """
+    claims: dict[str, Committed] = {}
+    feeds = []
+    for contract in contracts.values():
+        progress(contract.feed)
+        claim = committed(tables, contract)
+        if claim is None:
+            continue
+        claims[contract.feed] = claim
+        feeds.append(_feed_report(tables, contract, claim, watermarks(broker, claim.topic) if broker else None))
+    progress("curated tables")
+    findings = list(_curated_findings(tables))
+    found = []
+    for name, pending in _inventoried(tables, contracts, claims):
+        progress(f"objects of {name}")
+        found.append(inventory.take(tables, name, pending))
+    findings += [finding for each in found for finding in _inventory_findings(each)]
+    return Report(
+        feeds=tuple(feeds),
+        tables=tuple(found),
+        findings=tuple(findings),
+        not_ingested=tuple(feed for feed in contracts if feed not in claims),
+    )
+
+
+def _feed_report(tables: DeltaTables, contract: Contract, claim: Committed, broker: Watermarks | None) -> FeedReport:
+    partitions: list[PartitionReport] = []
+    findings: list[Finding] = []
+    ingested = eras(tables.store, claim)
+    read = _reader(tables, contract)
+    for era in ingested:
+        result = accounting.account(_to_prove(contract, era, {each.topic_id for each in ingested}), read)
+        findings += [_finding(fault, claim.topic) for fault in result.faults]
+        current = broker if broker and era.topic_id == broker.topic_id else None
+        partitions += [_partition(each, era, current) for _, each in sorted(result.partitions.items())]
+    if broker:
+        findings += _broker_findings(claim, broker)
+    return FeedReport(
+        feed=contract.feed,
+        topic=claim.topic,
+        topic_id=claim.topic_id,
+        generation=claim.generation,
+        batch=claim.batch,
+        partitions=tuple(partitions),
+        findings=tuple(findings),
+    )
+
+
+def _to_prove(contract: Contract, era: Era, topic_ids: set[str]) -> accounting.Feed:
+    return accounting.Feed(
+        topic_id=era.topic_id,
+        start=era.start,
+        end=era.end,
+        parent=contract.parent.name,
+        children=[accounting.Child(table.name, _adds_up(contract, table.name)) for table in contract.children],
+        quarantine=system_tables.QUARANTINE,
+        duplicates=system_tables.DUPLICATES,
+        other_topics=frozenset(topic_ids - {era.topic_id}),
+    )
+
+
+def _adds_up(contract: Contract, table: str) -> bool:
+    """Whether the items of a table add up to the message's total: where both have money."""
+    items = next(each for each in contract.children if each.name == table)
+    return any(each.column == "amount" for each in items.fields) and any(
+        each.column == "total" for each in contract.parent.fields
+    )
+
+
+def _reader(tables: DeltaTables, contract: Contract) -> accounting.Read:
+    """Reads every table at the version it had when the feed's end was read, or just after."""
+    versions = {contract.parent.name: tables.last_seen(contract.parent.name).version()}
+
+    def read(name: str, columns: Sequence[str], predicate: str | None) -> Iterator[pa.RecordBatch]:
+        if name not in versions:
+            versions[name] = tables.table(name).version()
+        shared = name in system_tables.SCHEMAS
+        conditions = [f"feed = '{contract.feed}'"] if shared else []
+        conditions += [predicate] if predicate else []
+        table = tables.at_version(name, versions[name])
+        for batch in table.scan(list(columns), " AND ".join(conditions) or None):
+            yield pa.record_batch(batch)
+
+    return read
+
+
+def _partition(each: Partition, era: Era, broker: Watermarks | None) -> PartitionReport:
+    lag = max(broker.high.get(each.partition, each.end) - each.end, 0) if broker else None
+    return PartitionReport(
+        topic_id=era.topic_id,
+        partition=each.partition,
+        start=each.start,
+        end=each.end,
+        rows=each.rows,
+        quarantined=each.quarantined,
+        duplicates=each.duplicates,
+        lag=lag,
+    )
+
+
+_WORDS = {
+    "gap": "neither row, quarantined nor duplicate",
+    "twice": "more than once among rows, quarantined and duplicates",
+    "beyond": "rows outside what has been committed",
+    "stray": "rows of another topic, or without a place in it",
+    "parentless": "messages with items but without a row of their own",
+    "items": "messages whose items are not numbered 0, 1, 2, …: one is missing or doubled",
+    "money": "messages whose items do not add up to their total",
+}
+
+
+def _finding(fault: Fault, topic: str) -> Finding:
+    where = f"{topic} partition {fault.partition}, " if fault.partition >= 0 else ""
+    return Finding(
+        kind=fault.kind,
+        table=fault.table,
+        count=fault.count,
+        what=f"{where}{fault.count:,} {_WORDS[fault.kind]}{_named(fault.spans)}",
+        partition=fault.partition if fault.partition >= 0 else None,
+        spans=fault.spans,
+    )
+
+
+def _named(spans: Iterable[Span]) -> str:
+    words = [str(each.first) if each.first == each.last else f"{each.first}-{each.last}" for each in spans]
+    return f": offsets {', '.join(words)}" if words else ""
+
+
+def _broker_findings(claim: Committed, broker: Watermarks) -> Iterator[Finding]:
+    if broker.topic_id != claim.topic_id:
+        what = f"{claim.topic} was deleted and made again: its id is {broker.topic_id}, the lake has {claim.topic_id}"
+        yield Finding("replaced", claim.topic, 1, what)
+        return
+    for partition, end in sorted(claim.end_offsets.items()):
+        low, high = broker.low.get(partition, end), broker.high.get(partition, end)
+        if low > end:
+            what = f"{claim.topic} partition {partition}, {low - end:,} expired before they were ingested"
+            yield Finding("expired", claim.topic, low - end, what, partition, (Span(end, low - 1),))
+        if high < end:
+            what = f"{claim.topic} partition {partition} ends at {high}, the lake has it up to {end}"
+            yield Finding("ahead", claim.topic, end - high, what, partition, (Span(high, end - 1),))
+    for partition in sorted(broker.high.keys() - claim.end_offsets.keys()):
+        what = f"{claim.topic} has partition {partition}, which no stream ingests"
+        yield Finding("unknown_partition", claim.topic, broker.high[partition], what, partition)
+
+
+def _curated_findings(tables: DeltaTables) -> Iterator[Finding]:
+    """Hours whose curated money or receipts are not those of the raw version they were computed from."""
+    if not tables.exists(CURATED):
+        return
+    curated = tables.table(CURATED)
+    source = tables.last_seen("receipts")
+    version = curated.transaction_version(rollup_id(CURATED, str(source.metadata().id)))
+    if version is None:
+        return
+    raw = _by_hour(tables.at_version("receipts", version), "count(*)", "sum(total)")
+    computed = _by_hour(curated, "sum(receipts)", "sum(amount)")
+    for key in sorted(raw.keys() | computed.keys()):
+        expected, found = raw.get(key, (0, 0)), computed.get(key, (0, 0))
+        if expected != found:
+            dt, hour, currency = key
+            yield Finding(
+                "curated",
+                CURATED,
+                abs(found[0] - expected[0]),
+                f"{dt} hour {hour}: {found[0]:,} receipts of {found[1]:,} {currency} minor units, "
+                f"raw has {expected[0]:,} of {expected[1]:,} (receipts at version {version})",
+            )
+
+
+def _by_hour(table: DeltaTable, count: str, money: str) -> dict[tuple[str, int, str], tuple[int, int]]:
+    query = (
+        f"SELECT CAST(dt AS VARCHAR) AS dt, hour, currency, {count} AS receipts, {money} AS amount "  # noqa: S608 - constants
+        "FROM data GROUP BY dt, hour, currency"
+    )
+    rows = pa.table(QueryBuilder().register("data", table).execute(query).read_all()).to_pylist()
+    return {(row["dt"], row["hour"], row["currency"]): (row["receipts"], row["amount"]) for row in rows}
+
+
+Pending = Callable[[ObjectName], bool]
+
+
+def _inventoried(
+    tables: DeltaTables, contracts: Mapping[str, Contract], claims: Mapping[str, Committed]
+) -> Iterator[tuple[str, Pending]]:
+    ends = {
+        (claim.topic_id, partition): end for claim in claims.values() for partition, end in claim.end_offsets.items()
+    }
+
+    def pending(name: ObjectName) -> bool:
+        """Whether offsets of the object lie behind the committed end."""
+        return name.last >= ends.get((name.topic_id, name.partition), 0)
+
+    own = [table.name for feed in claims for table in contracts[feed].tables]
+    for name in [*own, *(system_tables.SCHEMAS if claims else ())]:
+        yield name, pending
+    if tables.exists(CURATED):
+        yield CURATED, pending
+
+
+def _inventory_findings(found: inventory.Inventory) -> Iterator[Finding]:
+    for kind, paths, words in (
+        ("unlogged", found.unlogged, "objects that no log names"),
+        ("missing", found.missing, "objects that the log names and that are gone"),
+        ("altered", found.altered, "objects of another size than the log says"),
+    ):
+        if paths:
+            named = paths[:_NAMED_OBJECTS]
+            what = f"{found.table}: {len(paths):,} {words}: {', '.join(named)}"
+            yield Finding(kind, found.table, len(paths), what, objects=named)
