@@ -69,7 +69,7 @@ class Broker:
         """The process id while the broker runs, if this object started it."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
-    def start(self, timeout_seconds: float = 120) -> None:
+    def start(self, timeout_seconds: float = 180) -> None:
         """Start the broker and return when a client has been answered. Raise BrokerError if that takes too long."""
         if self.pid:
             return
