@@ -191,10 +191,11 @@ class Outbox:
             marked = database.executemany("DELETE FROM pending WHERE id = ?", [(each,) for each in ids]).rowcount
             database.execute("UPDATE outbox SET pending = pending - ?", (max(marked, 0),))
             (last_id,) = database.execute("SELECT last_id FROM outbox").fetchone()
-            database.execute(
-                "DELETE FROM messages WHERE id <= ? AND id NOT IN (SELECT id FROM pending)", (last_id - KEEP_SENT,)
-            )
-            database.execute("DELETE FROM receipts WHERE id <= ?", (last_id - KEEP_RECEIPTS,))
+            if last_id > KEEP_SENT:
+                old = "DELETE FROM messages WHERE id <= ? AND id NOT IN (SELECT id FROM pending)"
+                database.execute(old, (last_id - KEEP_SENT,))
+            if last_id > KEEP_RECEIPTS:
+                database.execute("DELETE FROM receipts WHERE id <= ?", (last_id - KEEP_RECEIPTS,))
 
     def depth(self) -> int:
         """How many messages wait to be sent."""

@@ -9,6 +9,7 @@ import fcntl
 import logging
 import threading
 import time
+from collections import Counter
 from functools import partial
 from typing import Any, Self
 
@@ -38,6 +39,10 @@ REFUSALS = {
     KafkaError._AUTHENTICATION: "its log-in was refused; check TILLSTREAM_KAFKA_LOGIN and its secret",  # noqa: SLF001 - librdkafka's own codes begin so
     KafkaError.MSG_SIZE_TOO_LARGE: "the topic takes no message of that size; raise max.message.bytes in its contract",
 }
+
+
+# Reports of messages that the sender itself let go of.
+LET_GO = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # noqa: SLF001 - as above
 
 
 def producer_settings(settings: KafkaSettings) -> dict[str, Any]:
@@ -86,6 +91,11 @@ class Session:
         else:
             self.in_flight += 1
 
+    def close(self) -> None:
+        """Let go of everything that has no report yet."""
+        self.producer.purge()
+        self.producer.close()
+
     def _delivered(self, row_id: int, error: KafkaError | None, message: Any) -> None:  # noqa: ANN401 - untyped library
         self.in_flight -= 1
         if error is None:
@@ -101,11 +111,12 @@ class Session:
 
     def _fail(self, error: KafkaError) -> None:
         self._count(error)
-        # The first one is the cause. Later ones are what it brought down with it.
+        # The first one is the cause, later ones are what it brought down with it.
         self.failure = self.failure or error
 
     def _count(self, error: KafkaError) -> None:
-        self._errors.labels(self._store_id, error.name()).inc()
+        if error.code() not in LET_GO:
+            self._errors.labels(self._store_id, error.name()).inc()
 
 
 class Sender:
@@ -191,7 +202,7 @@ class Sender:
     def abandon(self) -> None:
         """Let go at once, as a kill would: nothing more is marked."""
         if self.session:
-            self.session.producer.purge(in_flight=True, blocking=False)
+            self.session.close()
         self.session = None
         self._lock.close()
 
@@ -199,14 +210,13 @@ class Sender:
         acknowledged, session.acknowledged = session.acknowledged, []
         if acknowledged:
             self.outbox.mark_sent(row_id for row_id, _ in acknowledged)
-            for _, topic in acknowledged:
-                self._metrics.sent.labels(self.outbox.store_id, topic).inc()
+            for topic, count in Counter(topic for _, topic in acknowledged).items():
+                self._metrics.sent.labels(self.outbox.store_id, topic).inc(count)
         return len(acknowledged)
 
     def _end(self, session: Session, error: KafkaError) -> None:
         """Give a broken producer up. The next one begins at the oldest message that is not marked, so order is kept."""
-        session.producer.purge(in_flight=True, blocking=False)
-        session.producer.flush(1)
+        session.close()
         self._mark(session)
         self.session = None
         if error.code() in REFUSALS:

@@ -4,7 +4,7 @@ import json
 import resource
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,6 +91,7 @@ class Fleet:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._intruder.close()
         for unit in self._units.values():
             unit.close()
 
@@ -104,11 +105,12 @@ class Fleet:
         while done < total:
             passed = time.monotonic() - start
             due = total if passed >= duration_seconds else int(total * passed / duration_seconds)
-            self._append(done, due)
+            share = due / total
+            offline = self._preparation.plan.offline if OFFLINE_FROM <= share < OFFLINE_UNTIL else ()
+            self._append(done, due, offline)
             done = due
-            share = done / total
             self._strike(share)
-            self._pump(offline=self._preparation.plan.offline if OFFLINE_FROM <= share < OFFLINE_UNTIL else ())
+            self._pump(self._busy, offline)
             progress(done, total)
             if done < total:
                 time.sleep(max(0.0, start + passed + SLICE_SECONDS - time.monotonic()))
@@ -145,7 +147,7 @@ class Fleet:
             outbox, self._wiring.settings_of(store_id), DamagingSeal(seal, damages) if damages else seal, metrics
         )
 
-    def _append(self, start: int, end: int) -> None:
+    def _append(self, start: int, end: int, offline: Sequence[str]) -> None:
         drafts: dict[UnitKey, list[Draft]] = defaultdict(list)
         seqs: dict[UnitKey, list[int]] = defaultdict(list)
         columns = self._preparation.messages.slice(start, end - start).to_pydict()
@@ -157,14 +159,16 @@ class Fleet:
             seqs[store_id, number].append(seq)
         for key, batch in drafts.items():
             self._units[key].append(batch, seqs[key])
+            self._busy.add(key)
+            # At once: what the outbox has does not wait until all the others have theirs.
+            self._pump([key], offline)
         self._appended.update(columns["feed"])
-        self._busy |= drafts.keys()
 
-    def _pump(self, offline: Sequence[str] = ()) -> None:
-        for key in tuple(self._busy):
+    def _pump(self, keys: Iterable[UnitKey], offline: Sequence[str] = ()) -> None:
+        for key in tuple(keys):
             if key[0] not in offline:
                 self._units[key].pump()
-                if self._units[key].outbox.depth() == 0:
+                if not self._units[key].waiting:
                     self._busy.discard(key)
 
     def _strike(self, share: float) -> None:
@@ -183,23 +187,24 @@ class Fleet:
         """Every store's own reading of its outbox, as it is now."""
         now = datetime.now(UTC)
         for key in [(store_id, 1) for store_id in self._zones]:
-            outbox = self._units[key].outbox
-            readings = {"outbox_depth": outbox.depth(), "outbox_age_seconds": round(outbox.oldest_age_seconds(), 3)}
-            for reading, value in readings.items():
-                body = {
-                    "event_time": now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03}Z",
-                    "business_date": str(now.astimezone(ZoneInfo(self._zones[outbox.store_id])).date()),
-                    "reading": reading,
-                    "value": value,
-                }
-                outbox.append(Draft("store.operations", STORE_WIDE_REGISTER, json.dumps(body).encode()))
-                self._appended["store.operations"] += 1
+            unit = self._units[key]
+            when = {
+                "event_time": now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03}Z",
+                "business_date": str(now.astimezone(ZoneInfo(self._zones[key[0]])).date()),
+            }
+            readings = (
+                {"reading": "outbox_depth", "value": unit.outbox.depth()},
+                {"reading": "outbox_age_seconds", "value": round(unit.outbox.oldest_age_seconds(), 3)},
+            )
+            bodies = [json.dumps(when | reading).encode() for reading in readings]
+            unit.append([Draft("store.operations", STORE_WIDE_REGISTER, body) for body in bodies])
+            self._appended["store.operations"] += len(bodies)
             self._busy.add(key)
 
     def _drain(self) -> None:
         deadline = time.monotonic() + DRAIN_SECONDS
         while self._busy:
-            self._pump()
+            self._pump(self._busy)
             if time.monotonic() > deadline:
                 raise FleetError(
                     f"{len(self._busy)} outboxes did not empty within {DRAIN_SECONDS} s. What they hold is in "

@@ -1,5 +1,6 @@
 """Sends what no till rang up: past the outboxes, under the certificates of a few stores that suffer nothing else."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from random import Random
@@ -16,6 +17,8 @@ from stores.outbox import Draft, Pending, complete
 from stores.sealing import StoreSeal
 from stores.sender import producer_settings
 from topics.settings import KafkaSettings
+
+LOG = logging.getLogger(__name__)
 
 STORES = 3
 CONFLICTS_A_STORE = 2
@@ -35,6 +38,7 @@ class Intruder:
         seal_of: Callable[[str], StoreSeal],
     ) -> None:
         self.sent: list[Injection] = []
+        self._producers: dict[str, Producer] = {}
         self._troubles = plan.troubles
         self._stores, self._neighbour = plan.untroubled[:STORES], plan.untroubled[-1]
         self._topics = topics
@@ -75,9 +79,14 @@ class Intruder:
                 made.append(conflict(original, seal))
             self._send(store_id, made)
 
+    def close(self) -> None:
+        self._producers.clear()
+
     def _send(self, store_id: str, made: Sequence[Injection]) -> None:
         errors: list[str | None] = []
-        producer = Producer(producer_settings(self._settings_of(store_id)))
+        if store_id not in self._producers:
+            self._producers[store_id] = Producer(producer_settings(self._settings_of(store_id)), logger=LOG)
+        producer = self._producers[store_id]
         for each in made:
             producer.produce(
                 each.message.topic,

@@ -4,7 +4,6 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from contracts.events import event_id
 from stores.errors import FleetError
 from stores.fleet.injections import damaged
 from stores.fleet.trouble import Damage
@@ -37,14 +36,18 @@ class Unit:
 
     def __init__(self, outbox: Outbox, settings: KafkaSettings, seal: Seal, metrics: StoreMetrics) -> None:
         self.outbox = outbox
+        self.waiting = 0
+        """Messages that were appended and are not marked as sent."""
         self._wiring = (settings, seal, metrics)
         self._sender = Sender(outbox, *self._wiring)
 
-    def append(self, drafts: Sequence[Draft], seqs: Sequence[int]) -> None:
-        """Append; raise FleetError where the outbox gives other identities than the ledger says."""
+    def append(self, drafts: Sequence[Draft], seqs: Sequence[int] | None = None) -> None:
+        """Append; raise FleetError where the outbox gives other seqs than those that were planned."""
         names = self.outbox.append_many(drafts)
-        for name, draft, seq in zip(names, drafts, seqs, strict=True):
-            if name != event_id(self.outbox.store_id, draft.register_id, self.outbox.epoch, seq):
+        self.waiting += len(names)
+        store_id, epoch = self.outbox.store_id, self.outbox.epoch
+        for name, draft, seq in zip(names, drafts, seqs or (), strict=seqs is not None):
+            if name != f"{store_id}:{draft.register_id}:{epoch}:{seq}":
                 raise FleetError(
                     f"{self.outbox.path} made {name} where seq {seq} was planned: it holds more than this replay. "
                     "The replay stopped, its ledger would be wrong. Give an empty directory."
@@ -52,7 +55,8 @@ class Unit:
 
     def pump(self) -> None:
         """Send what fits, without waiting."""
-        self._sender.pump()
+        all_on_their_way = self._sender.in_flight == self.waiting
+        self.waiting -= self._sender.settle() if all_on_their_way else self._sender.pump()
 
     def kill_sender(self) -> int:
         """Let the sender die after Kafka has acknowledged all and before it marks it; return how many that were."""
