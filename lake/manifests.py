@@ -87,6 +87,9 @@ class BatchManifest:
         """By partition, the first offset that is not yet in the lake."""
         return {each.partition: each.end for each in self.ranges}
 
+    def range_of(self, partition: int) -> OffsetRange:
+        return next(each for each in self.ranges if each.partition == partition)
+
     def to_json(self) -> bytes:
         return json.dumps(asdict(self), separators=(",", ":")).encode()
 
