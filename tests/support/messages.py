@@ -1,4 +1,4 @@
-"""Messages of stores as Kafka gets them: receipts with signature and headers, and the same with something wrong."""
+"""Messages of stores as Kafka gets them, of every feed, signed and with their headers."""
 
 import json
 from collections.abc import Iterator
@@ -13,11 +13,46 @@ from contracts.signing import sign, store_key
 
 MASTER_KEY = b"m" * 32
 EPOCH = "0123456789ab"
+RECEIPTS = "pos.receipts"
+# What each feed says besides its envelope.
+BODIES: dict[str, dict[str, Any]] = {
+    RECEIPTS: {
+        "type": "sale",
+        "receipt_no": "1",
+        "currency": "USD",
+        "total": 300,
+        "lines": [
+            {"line_no": 1, "sku": "1004906", "quantity": 1, "amount": 100},
+            {"line_no": 2, "sku": "1033142", "quantity": 2, "amount": 200, "retail_discount": 10},
+        ],
+        "tenders": [{"tender_no": 1, "type": "card", "amount": 300}],
+    },
+    "store.inventory": {
+        "movement": "delivery",
+        "items": [{"item_no": 1, "sku": "1004906", "quantity": 40}, {"item_no": 2, "sku": "1033142", "quantity": 3}],
+    },
+    "store.operations": {"reading": "fridge_celsius", "value": 4.5},
+    "store.control-totals": {
+        "revision": 1,
+        "first_seq": 1,
+        "last_seq": 1,
+        "receipts_count": 1,
+        "sales_count": 1,
+        "sales_amount": 300,
+        "returns_count": 0,
+        "returns_amount": 0,
+        "voids_count": 0,
+        "voids_amount": 0,
+        "total": 300,
+        "currency": "USD",
+        "tenders": [{"type": "card", "count": 1, "amount": 300}],
+    },
+}
 
 
 @dataclass(frozen=True)
 class Message:
-    """`headers` in order; a payload of None is a tombstone."""
+    """A payload of None is a tombstone."""
 
     key: bytes | None
     payload: bytes | None
@@ -30,16 +65,17 @@ class Message:
 
 @dataclass
 class Till:
-    """Rings up receipts 1, 2, 3, … now, two lines each; signs with its store's key."""
+    """Makes the events 1, 2, 3, … of one register and feed, now; signs with its store's key."""
 
     store_id: str = "330"
     register_id: str = "1"
     epoch: str = EPOCH
+    feed: str = RECEIPTS
     generation: int = 1
     seq: int = field(default=0)
 
-    def receipt(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-        """The next receipt, with fields replaced; a change to None takes the field out."""
+    def event(self, **changes: Any) -> dict[str, Any]:
+        """The next event, with fields replaced; a change to None takes the field out."""
         self.seq += 1
         now = datetime.now(UTC)
         body: dict[str, Any] = {
@@ -51,29 +87,22 @@ class Till:
             "seq": self.seq,
             "event_time": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "business_date": now.date().isoformat(),
-            "type": "sale",
-            "receipt_no": str(self.seq),
-            "currency": "USD",
-            "total": 300,
-            "lines": [
-                {"line_no": 1, "sku": "1004906", "quantity": 1, "amount": 100},
-                {"line_no": 2, "sku": "1033142", "quantity": 2, "amount": 200, "retail_discount": 10},
-            ],
-            "tenders": [{"tender_no": 1, "type": "card", "amount": 300}],
-        } | changes
+            **BODIES[self.feed],
+            **changes,
+        }
         return {name: value for name, value in body.items() if value is not None}
 
-    def message(self, **changes: Any) -> Message:  # noqa: ANN401 - any JSON value
-        return self.signed(json.dumps(self.receipt(**changes), separators=(",", ":")).encode())
+    def message(self, **changes: Any) -> Message:
+        return self.signed(json.dumps(self.event(**changes), separators=(",", ":")).encode())
 
     def messages(self, count: int) -> Iterator[Message]:
         return (self.message() for _ in range(count))
 
-    def signed(self, payload: bytes, *, key: bytes | None = None, seq: int | None = None) -> Message:
-        """Any payload as this till would send it."""
-        identity = event_id(self.store_id, self.register_id, self.epoch, seq or self.seq or 1)
+    def signed(self, payload: bytes) -> Message:
+        """Any payload as this till would send it, under the identity of its newest event."""
+        identity = event_id(self.store_id, self.register_id, self.epoch, self.seq)
         return Message(
-            key=self.store_id.encode() if key is None else key,
+            key=self.store_id.encode(),
             payload=payload,
             headers=(
                 (EVENT_ID, identity.encode()),
