@@ -12,9 +12,9 @@ Nothing is remembered between runs: a receipt that comes after its cut-off close
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
 
+from contracts.cutoff import closing_time
 from quality.reconcile_queries import LARGEST_DAY, Hole, Sides, Tables, business_dates, connect, sides
 from quality.register_days import Absence, RegisterDay, State
 
@@ -33,15 +33,6 @@ def reconcile(
         for each in dates:
             for found in sides(database, each, store_id):
                 yield judge(found, each, now=now, cutoff_hours=cutoff_hours)
-
-
-def closing_time(business_date: date, time_zone: str | None, cutoff_hours: int) -> datetime:
-    """The cut-off: so many hours after the midnight, at the store, that ends the business date. UTC.
-
-    A store that the dimension does not know is taken to be in UTC.
-    """
-    midnight = datetime.combine(business_date + timedelta(days=1), time(), ZoneInfo(time_zone or "UTC"))
-    return midnight.astimezone(UTC) + timedelta(hours=cutoff_hours)
 
 
 def judge(found: Sides, business_date: date, *, now: datetime, cutoff_hours: int) -> RegisterDay:

@@ -34,6 +34,7 @@ from jobs.rollup.sales_per_minute import (
 )
 from jobs.rollup.touched import touched_hours
 from lake.errors import Fenced, ObjectMissing
+from lake.names import rollup_id
 from lake.objects import ObjectStore
 from lake.tables import DeltaTables
 from tillstream import __version__
@@ -104,19 +105,18 @@ def step(spark: SparkSession, tables: DeltaTables) -> Done | None:
     )
 
 
-def application(receipts: Snapshot) -> str:
-    """The name under which the curated table's log keeps how far the rollup is."""
-    return f"{TABLE}/{receipts.table_id}"
+def _application(receipts: Snapshot) -> str:
+    return rollup_id(TABLE, receipts.table_id)
 
 
 def _behind(curated: DeltaTable, receipts: Snapshot) -> bool:
-    done = curated.transaction_version(application(receipts))
+    done = curated.transaction_version(_application(receipts))
     return done is None or done < receipts.version
 
 
 def _changed_hours(curated: DeltaTable, receipts: Snapshot, store: ObjectStore) -> set[Hour]:
     """The hours that changed since the last step; all there are, if there was none or the log since then is gone."""
-    done = curated.transaction_version(application(receipts))
+    done = curated.transaction_version(_application(receipts))
     try:
         if done is not None:
             keys = [f"{RAW}/_delta_log/{version:020d}.json" for version in range(done + 1, receipts.version + 1)]
@@ -192,7 +192,7 @@ def _commit(curated: DeltaTable, receipts: Snapshot, hours: set[Hour], written: 
             list(DEFINITION.partition_columns),
             commit_properties=CommitProperties(
                 custom_metadata={"source": RAW, "source_version": str(receipts.version), "job_version": __version__},
-                app_transactions=[Transaction(application(receipts), receipts.version)],
+                app_transactions=[Transaction(_application(receipts), receipts.version)],
                 max_commit_retries=0,
             ),
             post_commithook_properties=_NO_HOOKS,

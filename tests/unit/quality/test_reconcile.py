@@ -7,8 +7,9 @@ from datetime import UTC, datetime, time
 import pyarrow as pa
 import pytest
 
+from contracts.cutoff import closing_time
 from contracts.events import event_id
-from quality.reconcile import closing_time, reconcile
+from quality.reconcile import reconcile
 from quality.reconcile_queries import Tables
 from quality.register_days import RegisterDay, State
 from tests.support.lake_rows import (
