@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+
+from local.authority import Authority
+from local.aws.account import Account, without_aws
+from local.aws.provision import PLUGIN_CACHE, Outputs, find_mirror, terraform_environment
+
+CHOICES = ("TF_CLI_ARGS_init", "TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR")
+
+
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """An account that is not started, on a machine whose user has chosen nothing for Terraform."""
+    for name in CHOICES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return Account(tmp_path / "aws", Authority.create(tmp_path / "authority"))
+
+
+@pytest.fixture
+def no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.aws.provision.find_mirror", lambda: None)
+
+
+@pytest.fixture
+def mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.aws.provision.find_mirror", lambda: Path("/mirror"))
+
+
+@pytest.mark.parametrize("folder", [".", "one", "one/two"])
+def test_mirror_near_the_root(tmp_path: Path, folder: str):
+    """A provider mirror is found up to two folders below the root."""
+    (tmp_path / folder / "registry.terraform.io" / "hashicorp" / "aws").mkdir(parents=True)
+    assert find_mirror(tmp_path) == tmp_path / folder
+
+
+def test_mirror_far_from_the_root(tmp_path: Path):
+    """Deeper folders are not searched."""
+    (tmp_path / "one/two/three" / "registry.terraform.io" / "hashicorp" / "aws").mkdir(parents=True)
+    assert find_mirror(tmp_path) is None
+
+
+def test_mirror_without_the_provider(tmp_path: Path):
+    """A mirror that lacks the AWS provider is none."""
+    (tmp_path / "registry.terraform.io" / "hashicorp" / "random").mkdir(parents=True)
+    assert find_mirror(tmp_path) is None
+
+
+@pytest.mark.usefixtures("mirror")
+def test_mirror_is_used(account: Account, tmp_path: Path):
+    """Where the user has chosen nothing, init takes providers from the mirror."""
+    assert terraform_environment(account, tmp_path)["TF_CLI_ARGS_init"] == "-plugin-dir=/mirror"
+
+
+@pytest.mark.usefixtures("no_mirror")
+def test_registry_with_a_cache(account: Account, tmp_path: Path):
+    """Without a mirror init asks the registry, and downloads once a working tree."""
+    environment = terraform_environment(account, tmp_path)
+    assert "TF_CLI_ARGS_init" not in environment
+    assert environment["TF_PLUGIN_CACHE_DIR"] == str(PLUGIN_CACHE)
+
+
+@pytest.mark.usefixtures("mirror")
+@pytest.mark.parametrize("variable", CHOICES)
+def test_the_users_choice(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str):
+    """What the user has chosen stands: no mirror is forced on it."""
+    chosen = tmp_path / "chosen"
+    chosen.touch()
+    monkeypatch.setenv(variable, str(chosen))
+    environment = terraform_environment(account, tmp_path)
+    assert environment[variable] == str(chosen)
+    assert environment.get("TF_CLI_ARGS_init") != "-plugin-dir=/mirror"
+
+
+@pytest.mark.usefixtures("mirror")
+def test_configuration_file_that_is_missing(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A variable that names no file is no choice."""
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / "missing"))
+    assert terraform_environment(account, tmp_path)["TF_CLI_ARGS_init"] == "-plugin-dir=/mirror"
+
+
+@pytest.mark.usefixtures("mirror")
+def test_nothing_of_the_users_account(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Credentials and profiles of the user never reach Terraform or a workload."""
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
+    environment = terraform_environment(account, tmp_path)
+    assert "AWS_PROFILE" not in environment
+    assert environment.get("AWS_ACCESS_KEY_ID") != "real"
+    assert without_aws({"AWS_PROFILE": "production", "HOME": "/home"}) == {"HOME": "/home"}
+
+
+def test_bucket_variables():
+    """A workload finds each bucket by what it holds."""
+    made = Outputs({"lake": "a-lake", "checkpoints": "a-checkpoints"}, {})
+    assert made.environment() == {
+        "TILLSTREAM_LAKE_URI": "s3://a-lake",
+        "TILLSTREAM_CHECKPOINTS_URI": "s3://a-checkpoints",
+    }
