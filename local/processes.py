@@ -72,18 +72,23 @@ def spawn(
     *,
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
-) -> subprocess.Popen[bytes]:
-    """Start a program whose output is appended to `log_file`; `environment` replaces the inherited one."""
+    talks: bool = False,
+) -> Popen:
+    """Start a program whose output is appended to `log_file`; `environment` replaces the inherited one.
+
+    With one that `talks`, standard input and output are pipes of text, and only its errors go to the log.
+    """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as log:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if talks else log,
             stderr=log,
             env=environment,
             cwd=directory,
             start_new_session=True,
+            text=talks,
         )
     _watch.add(process.pid)
     return process
@@ -100,20 +105,9 @@ def run(
 
     Raise ProcessError unless its exit code is accepted.
     """
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    with log_file.open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=environment,
-            start_new_session=True,
-            text=True,
-        )
-    _watch.add(process.pid)
+    process = spawn(command, log_file, environment=environment, talks=True)
     try:
-        printed, _ = process.communicate()
+        printed: str = process.communicate()[0]
     finally:
         kill(process)
     if process.returncode not in accept:

@@ -21,7 +21,7 @@ from local.files import free_ports
 ROOT = Path(__file__).resolve().parents[1]
 # Where the image keeps this repository.
 IMAGE_ROOT = "local:///opt/tillstream"
-# All that a driver inherits: nothing of the user's own AWS, Kafka or Spark.
+# All that a workload inherits: nothing of the user's own AWS, Kafka or Spark.
 INHERITED = ("PATH", "HOME", "USER", "LANG", "JAVA_HOME", "TMPDIR")
 KUBERNETES_GRACE_SECONDS = 30
 
@@ -89,9 +89,13 @@ def submission(manifest: Mapping[str, Any], machine: Machine) -> Submission:
     )
 
 
+def inherited() -> dict[str, str]:
+    """What every program of a workload takes over from this one's environment."""
+    return {key: os.environ[key] for key in INHERITED if key in os.environ}
+
+
 def _environment(name: str, driver: Mapping[str, Any], machine: Machine) -> dict[str, str]:
-    environment = {key: os.environ[key] for key in INHERITED if key in os.environ}
-    environment |= {
+    environment = inherited() | {
         "SPARK_HOME": str(Path(pyspark.__file__).parent),
         "SPARK_CONF_DIR": str(ROOT / "images" / "spark" / "conf"),
         # The address of the web UI, which would otherwise listen everywhere.

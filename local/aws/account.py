@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.errors import TillstreamError
 from local import processes
@@ -91,7 +91,8 @@ class Account:
         while True:
             try:
                 administrator.get_caller_identity()
-            except ClientError:
+            except (ClientError, BotoCoreError):
+                # Refused; or the emulator is gone, and its keys with it.
                 return
 
     def stop(self, timeout_seconds: float = 20) -> None:

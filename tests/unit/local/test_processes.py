@@ -126,7 +126,7 @@ def test_run_returns_what_was_printed(tmp_path: Path):
 def test_run_says_why_a_program_failed(tmp_path: Path):
     """An exit code that is not accepted raises, with the end of the log; an accepted one does not."""
     command = [sys.executable, "-c", "import sys; print('found'); sys.exit('the reason')"]
-    with pytest.raises(processes.ProcessError, match="(?s)exit code 1.*the reason"):
+    with pytest.raises(processes.ProcessError, match=r"(?s)exit code 1.*the reason"):
         processes.run(command, tmp_path / "log")
     assert processes.run(command, tmp_path / "log", accept=(0, 1)) == "found\n"
 

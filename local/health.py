@@ -1,0 +1,75 @@
+"""Is every part of the running stack well? Asked from outside, as any client would."""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import jwt
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from local.applications import ApplicationError, Applications
+from local.aws.emulator import HEALTH
+from local.environment import Part, Platform
+from local.lifecycle import State
+from topics.settings import KafkaSettings
+
+TIMEOUT_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Health:
+    name: str
+    address: str
+    healthy: bool
+    says: str
+
+
+def examine(platform: Platform) -> list[Health]:
+    """Ask every part; what cannot answer says why."""
+    checks = {"emulated AWS": _aws, "Kafka broker": _kafka, "workload tokens": _tokens}
+    found = []
+    for part in platform.parts:
+        healthy, says = checks.get(part.name, _application)(platform, part)
+        found.append(Health(part.name, part.address, healthy, says))
+    return found
+
+
+def _aws(platform: Platform, part: Part) -> tuple[bool, str]:
+    trust = ssl.create_default_context(cafile=platform.workloads["quality"]["AWS_CA_BUNDLE"])
+    try:
+        httpx.get(part.address + HEALTH, verify=trust, trust_env=False, timeout=TIMEOUT_SECONDS).raise_for_status()
+    except httpx.HTTPError as error:
+        return False, f"does not answer: {error}"
+    return True, "answers"
+
+
+def _kafka(platform: Platform, _: Part) -> tuple[bool, str]:
+    settings = KafkaSettings.from_env(platform.workloads["quality"]).librdkafka()
+    try:
+        topics = AdminClient({**settings, "log_level": 0}).list_topics(timeout=TIMEOUT_SECONDS).topics
+    except KafkaException as error:
+        return False, f"does not answer: {error}"
+    return True, f"answers; {len([name for name in topics if not name.startswith('_')])} topics"
+
+
+def _tokens(platform: Platform, _: Part) -> tuple[bool, str]:
+    expired = []
+    for workload, environment in platform.workloads.items():
+        token = Path(environment["AWS_WEB_IDENTITY_TOKEN_FILE"]).read_text()
+        try:
+            jwt.decode(token, options={"verify_signature": False, "verify_exp": True, "verify_aud": False})
+        except jwt.ExpiredSignatureError:
+            expired.append(workload)
+    if expired:
+        return False, f"expired: {', '.join(expired)}"
+    return True, f"fresh for {', '.join(platform.workloads)}"
+
+
+def _application(platform: Platform, part: Part) -> tuple[bool, str]:
+    try:
+        state = Applications(Path(platform.directory) / "applications").state(part.name)
+    except ApplicationError as error:
+        return False, str(error)
+    return state in (State.RUNNING, State.COMPLETED), state or "NEW"
