@@ -19,7 +19,7 @@ DIALECTS: Mapping[ExportFormat, Mapping[str, str]] = {
         "encoding": "UTF-8",
         "header": "first line",
         "delimiter": ",",
-        "quote": '" around every string, doubled inside one',
+        "quote": '" around every string and timestamp, doubled inside one',
         "line_end": "LF",
         "null": "nothing between the delimiters; an empty string is quoted",
         "timestamp": "YYYY-MM-DDTHH:MM:SS.ffffffZ",
@@ -41,8 +41,7 @@ def to_orc(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> bytes:
 def to_csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> bytes:
     sink = io.BytesIO()
     written = pa.schema([field.with_type(_csv_type(field.type)) for field in schema])
-    options = csv.WriteOptions(quoting_style="needed")
-    with csv.CSVWriter(sink, written, write_options=options) as writer:
+    with csv.CSVWriter(sink, written) as writer:
         for batch in batches:
             columns = [_csv_column(column) for column in batch.columns]
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=written))

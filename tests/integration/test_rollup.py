@@ -93,7 +93,7 @@ def test_the_stream_follows_receipts_and_takes_late_sales_into_old_hours(scratch
 
 
 def test_a_killed_step_is_committed_whole_or_not_at_all(scratch_lake: ScratchLake, tmp_path: Path):
-    """A step killed before its commit left nothing visible, one killed after it everything; a replay changes nothing."""
+    """A step killed before its commit left nothing to see, one killed after it everything; a replay changes nothing."""
     append(scratch_lake, *MORNING, *EVENING)
     for after in (False, True):
         script = tmp_path / "killer.py"

@@ -13,6 +13,7 @@ import contracts
 from contracts.events import event_id
 from contracts.model import Table
 from contracts.system_tables import QUARANTINE_SCHEMA
+from jobs.rollup.sales_per_minute import SCHEMA as SALES_PER_MINUTE
 
 TOPIC_ID = "dG9waWMtaWQ"
 EPOCH = "0123456789ab"
@@ -184,14 +185,14 @@ def quarantine_table(refused: Sequence[Refused]) -> pa.Table:
     return pa.Table.from_pylist([each.row(9000 + i) for i, each in enumerate(refused)], QUARANTINE_SCHEMA)
 
 
-def payload(receipt: Receipt, **changed: Any) -> bytes:  # noqa: ANN401 - any JSON value
+def payload(receipt: Receipt, **changed: Any) -> bytes:
     """Enough of the receipt's message to name it."""
     parent = receipt.parent()
     body = {name: parent[name] for name in ("event_id", "store_id", "register_id", "epoch", "seq", "total")}
     return json.dumps({**body, "business_date": str(receipt.business_date), **changed}).encode()
 
 
-def day_of_receipts(count: int, **changed: Any) -> tuple[Receipt, ...]:  # noqa: ANN401 - Receipt's own fields
+def day_of_receipts(count: int, **changed: Any) -> tuple[Receipt, ...]:
     """Receipts 1 to count of one register: mostly sales, every fifth a return, every seventh a void, two tenders."""
     made = []
     for seq in range(1, count + 1):
@@ -200,3 +201,18 @@ def day_of_receipts(count: int, **changed: Any) -> tuple[Receipt, ...]:  # noqa:
         tender = "cash" if seq % 3 == 0 else "card"
         made.append(replace(Receipt(seq, (sign * seq * 100, sign * 99), kind, tender_type=tender), **changed))
     return tuple(made)
+
+
+def curated_minute(minute: int, amount: int, hour: int = 9) -> dict[str, Any]:
+    """A row of sales_per_minute: one receipt with one line."""
+    return {
+        **dict.fromkeys(SALES_PER_MINUTE.names),
+        **dict.fromkeys(("receipts", "sales", "lines", "units"), 1),
+        "store_id": "330",
+        "minute": datetime.combine(DAY, time(hour, minute), UTC),
+        "currency": "USD",
+        "amount": amount,
+        "departments": [{"department": "DELI", "lines": 1, "units": 1, "amount": amount}],
+        "dt": DAY,
+        "hour": hour,
+    }

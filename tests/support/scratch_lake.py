@@ -124,6 +124,8 @@ def scratch_lake(aws_account: Account, tmp_path: Path, monkeypatch: pytest.Monke
     }
     environment |= aws_account.administrator_environment()
     environment |= {"TILLSTREAM_LAKE_URI": f"s3://{bucket}", "TILLSTREAM_CHECKPOINTS_URI": f"s3://{bucket}-checkpoints"}
+    # These runs are short: the JVM's second compiler would cost more than it gives.
+    environment["JAVA_TOOL_OPTIONS"] += " -XX:TieredStopAtLevel=1"
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     store = ObjectStore(f"s3://{bucket}", aws=boto3.session.Session())
