@@ -144,12 +144,6 @@ class Outbox:
         """
         with self._transaction() as database:
             last_id, waiting = database.execute("SELECT last_id, pending FROM outbox").fetchone()
-            if waiting + len(drafts) > self.max_pending:
-                raise OutboxFull(
-                    f"The outbox of store {self.store_id} holds {waiting} unsent messages and may hold "
-                    f"{self.max_pending}. Nothing was taken and nothing dropped. "
-                    f"See why it does not empty: is the sender running? tillstream stores send --outbox {self.path}"
-                )
             seqs = _Seqs(database)
             appended_ms = time.time_ns() // 1_000_000
             first_id, names, rows = last_id + 1, [], []
@@ -170,6 +164,12 @@ class Outbox:
                     self._remember(database, last_id, draft, draft.receipt, name)
                 names.append(name)
                 rows.append((last_id, draft.feed, name, payload, appended_ms))
+            if waiting + len(rows) > self.max_pending:
+                raise OutboxFull(
+                    f"The outbox of store {self.store_id} holds {waiting} unsent messages and may hold "
+                    f"{self.max_pending}. Nothing was taken and nothing dropped. "
+                    f"See why it does not empty: is the sender running? tillstream stores send --outbox {self.path}"
+                )
             database.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?)", rows)
             database.execute("INSERT INTO pending SELECT id FROM messages WHERE id >= ?", (first_id,))
             database.execute("UPDATE outbox SET last_id = ?, pending = pending + ?", (last_id, len(rows)))

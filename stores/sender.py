@@ -155,9 +155,9 @@ class Sender:
         self.send()
         return self.settle()
 
-    def run(self, stop: threading.Event) -> None:
-        """Send until `stop` is set, then finish what is on its way."""
-        while not stop.is_set():
+    def run(self, stop: threading.Event, *, until_empty: bool = False) -> None:
+        """Send until `stop` is set, or until the outbox is empty; then finish what is on its way."""
+        while not stop.is_set() and not (until_empty and self.outbox.depth() == 0):
             if not self.pump():
                 stop.wait(IDLE_SECONDS)
         self.close()
