@@ -21,7 +21,7 @@ def rebuild(contract: Contract, tables: DeltaTables, topics: Topics, *, accept_n
     known = _known(contract, tables)
     facts = topics.facts(contract.topic.name)
     if not (accept_new_topic and facts.topic_id != known.topic_id):
-        refuse_other_topic(known, facts, known.end_offsets)
+        refuse_other_topic(known.current, facts, known.end_offsets)
     next_batch = 0 if known.batch is None else known.batch + 1
     while not seal(tables.store, contract.feed, known.generation, next_batch):
         if decided := load_manifest(tables.store, manifest_key(contract.feed, known.generation, next_batch)):

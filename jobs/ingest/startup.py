@@ -14,7 +14,7 @@ from jobs.ingest import checkpoint
 from jobs.ingest.checkpoint import Checkpoint
 from jobs.ingest.topic import TopicFacts, Topics
 from lake.errors import LakeError
-from lake.manifests import BatchManifest, Generation, begin_generation, load_generation, load_manifest, load_state
+from lake.manifests import BatchManifest, Generation, begin_generation, load_manifest, load_state
 from lake.names import application_id, manifest_key
 from lake.objects import ObjectStore
 from lake.sequences import SeqState
@@ -52,17 +52,14 @@ def prepare(contract: Contract, tables: DeltaTables, checkpoints: ObjectStore, t
     for definition in definitions([contract]):
         tables.ensure(definition)
     known = committed(tables, contract) or _first(contract, tables, facts, topics)
-    generation = load_generation(tables.store, contract.feed)
-    if generation is None or generation.generation != known.generation:
-        raise LakeError(f"The generation of {contract.feed} changed while it was read. Start the stream again.")
-    refuse_other_topic(generation, facts, known.end_offsets)
+    refuse_other_topic(known.current, facts, known.end_offsets)
     found = checkpoint.read(checkpoints, checkpoint_prefix(contract.feed, known.generation))
-    following = -1 if known.batch is None else known.batch
-    decided = load_manifest(tables.store, manifest_key(contract.feed, known.generation, following + 1))
+    newest = -1 if known.batch is None else known.batch
+    decided = load_manifest(tables.store, manifest_key(contract.feed, known.generation, newest + 1))
     compare(known, found, decided)
     return Position(
-        generation=generation,
-        batch=following,
+        generation=known.current,
+        batch=newest,
         ends=known.end_offsets,
         manifest_key=known.manifest_key,
         state=load_state(tables.store, known.manifest_key),
@@ -70,7 +67,7 @@ def prepare(contract: Contract, tables: DeltaTables, checkpoints: ObjectStore, t
     )
 
 
-def refuse_other_topic(known: Generation | Committed, facts: TopicFacts, ends: Mapping[int, int]) -> None:
+def refuse_other_topic(known: Generation, facts: TopicFacts, ends: Mapping[int, int]) -> None:
     """Raise TopicChanged where the topic is not the one the tables were filled from."""
     if facts.topic_id != known.topic_id:
         raise TopicChanged(

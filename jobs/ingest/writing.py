@@ -55,10 +55,12 @@ def by_partition(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[dict
     for column in columns:
         encoded = table[column].combine_chunks().dictionary_encode()
         code = code * len(encoded.dictionary) + encoded.indices.to_numpy()
-    if np.any(code[1:] < code[:-1]):
+    starts = [0, *(np.flatnonzero(np.diff(code)) + 1).tolist(), len(table)]
+    if len(starts) - 1 > np.count_nonzero(np.bincount(code)):
+        # A partition's rows do not stand together.
         order = np.argsort(code, kind="stable")
         table, code = table.take(order), code[order]
-    starts = [0, *(np.flatnonzero(np.diff(code)) + 1).tolist(), len(table)]
+        starts = [0, *(np.flatnonzero(np.diff(code)) + 1).tolist(), len(table)]
     keys = table.select(list(columns))
     data = table.drop_columns(list(columns))
     for start, end in pairwise(starts):
