@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import pyarrow as pa
@@ -72,6 +73,15 @@ class Record:
 
     fields: tuple[Field, ...]
     arrays: tuple[Array, ...]
+
+    @cached_property
+    def field_names(self) -> frozenset[str]:
+        return frozenset(field.name for field in self.fields)
+
+    @cached_property
+    def item_names(self) -> Mapping[str, frozenset[str]]:
+        """By array: the names in its items."""
+        return {array.name: frozenset(field.name for field in array.items) for array in self.arrays}
 
 
 @dataclass(frozen=True)

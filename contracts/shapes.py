@@ -1,4 +1,4 @@
-"""How a scalar has to be written in JSON to be of a type: known once, for the vectorised reader and the exact one."""
+"""How values have to be written in JSON: known once, for the fast reader and the exact one."""
 
 from collections.abc import Mapping
 

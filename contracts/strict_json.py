@@ -5,7 +5,6 @@ contract does not know without changing it.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -30,12 +29,11 @@ def parse(text: str) -> Json:
     """The document's value. Raises NotJsonError, whatever the text is."""
     try:
         value: Json = _DECODER.decode(text)
-        _check_depth(text)
         # Half of a surrogate pair is no character: it could not be stored as UTF-8.
         if "\\u" in text:
             dump(value).encode()
     except RecursionError:
-        raise _TOO_DEEP from None
+        raise NotJsonError(_TOO_DEEP) from None
     except UnicodeEncodeError:
         raise NotJsonError("it holds half of a surrogate pair") from None
     except json.JSONDecodeError as error:
@@ -43,26 +41,17 @@ def parse(text: str) -> Json:
     return value
 
 
-def dump(value: Json) -> str:
-    """The value as compact JSON, numbers as they were written."""
+def dump(value: Json, deepest: int = MAXIMUM_DEPTH) -> str:
+    """The value as compact JSON, numbers as they were written. Raises NotJsonError where it is nested too deeply."""
     if isinstance(value, Number):
         return str(value)
+    if isinstance(value, dict | list) and deepest == 0:
+        raise NotJsonError(_TOO_DEEP)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_ENCODE(key)}:{dump(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join([f"{_ENCODE(key)}:{dump(item, deepest - 1)}" for key, item in value.items()]) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(dump, value)) + "]"
+        return "[" + ",".join([dump(item, deepest - 1) for item in value]) + "]"
     return _ENCODE(value)
-
-
-def _check_depth(text: str) -> None:
-    """Refuse a valid document whose lists and objects go deeper than the maximum."""
-    if text.count("[") + text.count("{") <= MAXIMUM_DEPTH:
-        return
-    depth = 0
-    for token in _BRACKETS.finditer(text):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
-        if depth > MAXIMUM_DEPTH:
-            raise _TOO_DEEP
 
 
 def _once(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
@@ -78,7 +67,6 @@ def _refuse(constant: str) -> NoReturn:
     raise NotJsonError(f"{constant} is no JSON")
 
 
-_TOO_DEEP = NotJsonError(f"it is nested more than {MAXIMUM_DEPTH} deep")
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+_TOO_DEEP = f"it is nested more than {MAXIMUM_DEPTH} deep"
 _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_float=Number, parse_int=Number, parse_constant=_refuse)
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
