@@ -110,7 +110,7 @@ class Platform:
             return []
         wanted = None if feed is None else [("feed", "=", feed)]
         found: list[dict[str, Any]] = (
-            self.tables.table(table).to_pyarrow_table(partitions=wanted, columns=list(columns) or None).to_pylist()
+            self.tables.table(table).to_pyarrow_table(filters=wanted, columns=list(columns) or None).to_pylist()
         )
         return found
 

@@ -100,7 +100,7 @@ class Till:
 
     def signed(self, payload: bytes) -> Message:
         """Any payload as this till would send it, under the identity of its newest event."""
-        identity = event_id(self.store_id, self.register_id, self.epoch, self.seq)
+        identity = event_id(self.store_id, self.register_id, self.epoch, max(self.seq, 1))
         return Message(
             key=self.store_id.encode(),
             payload=payload,
