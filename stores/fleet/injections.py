@@ -201,5 +201,6 @@ def _with_header(message: Message, name: str, value: bytes | None) -> Message:
 
 
 def _text(event: Event) -> bytes:
-    """JSON without the fields that are None."""
-    return json.dumps({name: value for name, value in event.items() if value is not None}).encode()
+    """JSON as a till writes it, without the fields that are None."""
+    known = {name: value for name, value in event.items() if value is not None}
+    return json.dumps(known, separators=(",", ":")).encode()

@@ -99,5 +99,5 @@ bodies AS (
     }})::VARCHAR FROM totals
 )
 SELECT feed, store_id, outbox_no, register_id, seq, business_date::VARCHAR AS business_date, receipt_no, body
-FROM bodies ORDER BY position_ms, seq
+FROM bodies ORDER BY position_ms, seq, feed, store_id, outbox_no, register_id
 """  # noqa: S608 - own constants only

@@ -20,6 +20,8 @@ from stores.metrics import StoreMetrics
 from stores.outbox import MAX_PAYLOAD_BYTES, Outbox
 from tests.support.waiting import wait_for
 
+CONTRACT = contracts.load()[FEED]
+
 
 def receipt(**changed: Any) -> dict[str, Any]:
     return {
@@ -44,7 +46,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 @pytest.fixture
 def till(outbox: Outbox) -> Iterator[httpx.Client]:
     """A till that talks to a door over HTTP."""
-    door = application(outbox, contracts.load()[FEED], StoreMetrics(CollectorRegistry()))
+    door = application(outbox, CONTRACT, StoreMetrics(CollectorRegistry()))
     config = uvicorn.Config(door, host="127.0.0.1", port=0, log_level="warning")
     listening = config.bind_socket()
     server = uvicorn.Server(config)
