@@ -34,26 +34,25 @@ locals {
     ])
   }
 
-  # As prefixes of keys. Every feed's refused and repeated messages go into two tables of all feeds.
-  shared_tables = ["quarantine/", "duplicates/"]
+  # As prefixes of keys.
   written_tables = {
-    for workload, feeds in local.written_feeds : workload => length(feeds) == 0 ? [] : concat(
-      [for table in flatten([for feed in feeds : local.feed_tables[feed]]) : "${table}/"],
-      local.shared_tables,
-    )
+    for workload, feeds in local.written_feeds : workload => [
+      for table in flatten([for feed in feeds : local.feed_tables[feed]]) : "${table}/"
+    ]
   }
   read_tables = {
-    for workload, feeds in local.read_feeds : workload => length(feeds) == 0 ? [] : concat(
-      [for table in flatten([for feed in feeds : local.feed_tables[feed]]) : "${table}/"],
-      local.shared_tables,
-    )
+    for workload, feeds in local.read_feeds : workload => [
+      for table in flatten([for feed in feeds : local.feed_tables[feed]]) : "${table}/"
+    ]
   }
 
   # What a batch holds, written before it is committed.
   written_manifests = { for workload, feeds in local.written_feeds : workload => [for feed in feeds : "_batches/${feed}/"] }
   read_manifests    = { for workload, feeds in local.read_feeds : workload => [for feed in feeds : "_batches/${feed}/"] }
 
-  # Tables that are no feed's.
+  # Tables that are no feed's: what was refused and what came twice, of every feed; what is known of stores and products;
+  # what was computed.
+  shared_tables    = ["quarantine/", "duplicates/"]
   dimension_tables = ["dim_stores/", "dim_products/"]
   curated_tables   = ["sales_per_minute/"]
   exports          = ["exports/"]

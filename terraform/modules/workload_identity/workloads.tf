@@ -10,8 +10,17 @@ locals {
   grants = {
     spark-ingest = {
       lake = {
-        read  = concat(local.read_tables["spark-ingest"], local.read_manifests["spark-ingest"], ["dim_stores/"])
-        write = concat(local.written_tables["spark-ingest"], local.written_manifests["spark-ingest"])
+        read = concat(
+          local.read_tables["spark-ingest"],
+          local.shared_tables,
+          local.read_manifests["spark-ingest"],
+          ["dim_stores/"],
+        )
+        write = concat(
+          local.written_tables["spark-ingest"],
+          local.shared_tables,
+          local.written_manifests["spark-ingest"],
+        )
         # Objects are named by their content and committed by a log that only grows: nothing is ever deleted.
         delete = []
       }
@@ -23,17 +32,17 @@ locals {
       }
     }
 
+    # Its progress is in the tables' logs, so it has no checkpoints; a delivery that is made again is a new version.
     spark-batch = {
       lake = {
-        read  = concat(local.read_tables["spark-batch"], local.dimension_tables, local.curated_tables, local.exports)
-        write = concat(local.curated_tables, local.exports)
-        # A delivery that is made again replaces the one before.
-        delete = local.exports
+        read   = concat(local.read_tables["spark-batch"], local.dimension_tables, local.curated_tables, local.exports)
+        write  = concat(local.curated_tables, local.exports)
+        delete = []
       }
       checkpoints = {
-        read   = ["batch/"]
-        write  = ["batch/"]
-        delete = ["batch/"]
+        read   = []
+        write  = []
+        delete = []
       }
     }
 
@@ -41,10 +50,10 @@ locals {
       lake = {
         read = concat(
           local.read_tables["quality"],
+          local.shared_tables,
           local.read_manifests["quality"],
           local.dimension_tables,
           local.curated_tables,
-          local.exports,
         )
         write  = []
         delete = []
