@@ -47,10 +47,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        type=lambda text: tuple(text.split("=", 1)),
+        type=_pair,
         help=f"an option of Spark's Kafka source: {', '.join(source.TUNABLE)}, kafka.fetch.*, kafka.receive.*",
     )
     return parser.parse_args(arguments)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
 
 
 def _run(options: argparse.Namespace) -> int:

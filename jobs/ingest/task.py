@@ -18,7 +18,7 @@ from contracts import Contract
 from contracts.decoding import Decoder
 from contracts.splitting import split
 from contracts.system_tables import DUPLICATES, PARTITION_COLUMNS, QUARANTINE
-from jobs.errors import IngestError, OffsetsMissing
+from jobs.errors import IngestError, OffsetsMissing, RangePlanChanged
 from jobs.ingest import checks, rows
 from jobs.ingest.kept import KeptRows
 from jobs.ingest.results import TaskResult
@@ -121,9 +121,16 @@ class Worker:
 
 
 def _range(plan: BatchPlan, chunks: list[pa.Table]) -> OffsetRange:
-    """What was read. Raise OffsetsMissing where Kafka left out an offset between two others."""
+    """What was read. Raise RangePlanChanged where it is not of one partition, OffsetsMissing where Kafka left out an
+    offset between two others.
+    """
+    partition, *others = pc.unique(pa.chunked_array([chunk["partition"].chunk(0) for chunk in chunks])).to_pylist()
+    if others:
+        raise RangePlanChanged(
+            f"{plan.contract.topic.name}: one task was given partitions {[partition, *others]}. Nothing of this batch "
+            "was committed. Remove whatever joins Spark's tasks from its configuration."
+        )
     offsets = np.concatenate([chunk["offset"].to_numpy() for chunk in chunks])
-    partition = chunks[0]["partition"][0].as_py()
     if not np.array_equal(offsets, np.arange(offsets[0], offsets[0] + len(offsets))):
         gap = int(offsets[np.flatnonzero(np.diff(offsets) != 1)[0]])
         raise OffsetsMissing(
