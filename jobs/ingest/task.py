@@ -93,7 +93,7 @@ class Worker:
 
     def ingest(self, plan: BatchPlan, chunks: list[pa.Table], stores: checks.Stores, state: SeqState) -> TaskResult:
         """Decode, check, sift and write one range of offsets."""
-        offsets = _range(plan, chunks)
+        offsets = offset_range(plan, chunks)
         sorted_out = self._sorter(plan.contract).sort_out(chunks, stores, state, plan.partitions)
         objects = _encoded(plan, sorted_out, offsets)
         put_all(self._store, objects)
@@ -120,7 +120,7 @@ class Worker:
         return self._sorters[contract.feed]
 
 
-def _range(plan: BatchPlan, chunks: list[pa.Table]) -> OffsetRange:
+def offset_range(plan: BatchPlan, chunks: list[pa.Table]) -> OffsetRange:
     """What was read. Raise RangePlanChanged where it is not of one partition, OffsetsMissing where Kafka left out an
     offset between two others.
     """
