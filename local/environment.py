@@ -27,6 +27,7 @@ VERB_WORKLOADS = {
     "quarantine": "quality",
     "reconcile": "quality",
     "streams": "spark-ingest",
+    "stores": "stores",
 }
 
 

@@ -55,16 +55,17 @@ def _kafka(platform: Platform, _: Part) -> tuple[bool, str]:
 
 
 def _tokens(platform: Platform, _: Part) -> tuple[bool, str]:
-    expired = []
-    for workload, environment in platform.workloads.items():
-        token = Path(environment["AWS_WEB_IDENTITY_TOKEN_FILE"]).read_text()
+    variable, expired = "AWS_WEB_IDENTITY_TOKEN_FILE", []
+    files = {name: Path(each[variable]) for name, each in platform.workloads.items() if variable in each}
+    for workload, file in files.items():
+        token = file.read_text()
         try:
             jwt.decode(token, options={"verify_signature": False, "verify_exp": True, "verify_aud": False})
         except jwt.ExpiredSignatureError:
             expired.append(workload)
     if expired:
         return False, f"expired: {', '.join(expired)}"
-    return True, f"fresh for {', '.join(platform.workloads)}"
+    return True, f"fresh for {', '.join(files)}"
 
 
 def _application(platform: Platform, part: Part) -> tuple[bool, str]:

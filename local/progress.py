@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,15 @@ from rich.text import Text
 
 # Where there are no live lines, so often a count is printed.
 LOG_EVERY_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of the run, in seconds since its beginning."""
+
+    name: str
+    begin: float
+    end: float
 
 
 class Steps:
@@ -32,7 +42,8 @@ class Steps:
             transient=True,
         )
         self._lock = threading.Lock()
-        self.seconds: dict[str, float] = {}
+        self._began = time.monotonic()
+        self.finished: list[Step] = []
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -49,7 +60,7 @@ class Steps:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Show a step while it lasts, and keep how long it took in `seconds`."""
+        """Show a step while it lasts, and keep it in `finished`."""
         with self.counted(name):
             yield
 
@@ -76,8 +87,8 @@ class Steps:
             raise
         else:
             with self._lock:
-                self.seconds[name] = round(time.monotonic() - began, 1)
-            self.say(f"[green]✓[/] {escape(name)} [dim]{self.seconds[name]:.1f} s[/]")
+                self.finished.append(Step(name, began - self._began, time.monotonic() - self._began))
+            self.say(f"[green]✓[/] {escape(name)} [dim]{time.monotonic() - began:.1f} s[/]")
         finally:
             self._live.remove_task(task)
 

@@ -57,6 +57,7 @@ class Stack:
         self.broker: Broker
         self.provisioning: Provisioning
         self._identities: dict[str, Identity] = {}
+        self._pids: dict[int, str] = {}
         self._seed = seed
         self._steps = steps
         self._parts = ExitStack()
@@ -92,8 +93,14 @@ class Stack:
                 raise
         for workload in self.workloads.keys() & set(KAFKA_WORKLOADS):
             self.workloads[workload] |= self.broker.workload_environment(workload)
-        # The stream checks signatures, so it needs what they are made with.
-        self.workloads["spark-ingest"]["TILLSTREAM_STORE_MASTER_KEY_FILE"] = str(self.master_key_file)
+        # The stream checks signatures, so it needs what they are made with. The stores are no workload of the platform:
+        # `tillstream stores` typed by hand gives each its own certificate.
+        master_key = {"TILLSTREAM_STORE_MASTER_KEY_FILE": str(self.master_key_file)}
+        self.workloads["spark-ingest"] |= master_key
+        self.workloads["stores"] = master_key | {
+            "TILLSTREAM_KAFKA_BOOTSTRAP": self.broker.stores_bootstrap,
+            "TILLSTREAM_KAFKA_CA_FILE": str(self.authority.certificate_file),
+        }
         self._start_runner()
 
     def run_streams(self, *names: str) -> None:
@@ -110,16 +117,17 @@ class Stack:
         return write_private(self.directory / "secrets" / "stores.json", json.dumps(content))
 
     def platform(self) -> Platform:
-        parts = [
+        parts = (
             Part("emulated AWS", self.account.endpoint, self.account.pid or 0),
             Part("workload tokens", str(self.directory / "tokens"), 0),
             Part("Kafka broker", self.broker.workloads_bootstrap, self.broker.pid or 0),
-        ]
-        for name in self.applications.names():
-            driver = self.applications.get(name)["status"].get("driverInfo", {})
-            address = f"http://{driver['webUIAddress']}" if driver else ""
-            parts.append(Part(name, address, driver.get("pid", 0)))
-        return Platform(os.getpid(), str(self.directory), tuple(parts), self.workloads)
+        )
+        return Platform(os.getpid(), str(self.directory), (*parts, *self._drivers()), self.workloads)
+
+    def pids(self) -> dict[int, str]:
+        """The parts that are processes now, by process id."""
+        drivers = {part.pid: f"Spark: {part.name}" for part in self._drivers()}
+        return {**self._pids, **drivers}
 
     def run_as(self, workload: str, *command: str, accept: Container[int] = (0,)) -> str:
         """Run a Python program of the project to its end as a workload; return what it printed."""
@@ -127,11 +135,22 @@ class Stack:
         environment = inherited() | self.workloads[workload]
         return processes.run([sys.executable, *command], log, environment=environment, accept=accept)
 
+    def _drivers(self) -> list[Part]:
+        """Every SparkApplication, with address and process where it has a driver."""
+        drivers = [
+            (name, self.applications.get(name)["status"].get("driverInfo")) for name in self.applications.names()
+        ]
+        return [
+            Part(name, f"http://{driver['webUIAddress']}" if driver else "", driver["pid"] if driver else 0)
+            for name, driver in drivers
+        ]
+
     def _start_aws(self, stores: pa.Table, products: pa.Table) -> None:
         with self._steps.step("Emulated AWS"):
             self.account = Account(self.directory / "aws", self.authority)
             self._parts.callback(self.account.stop)
             self.account.start()
+            self._pids[self.account.pid or 0] = "emulated AWS"
         with self._steps.step("Terraform: buckets and roles"):
             self.provisioning = Provisioning(self.account, self.directory / "terraform")
             self._parts.callback(self.provisioning.stop)
@@ -158,6 +177,7 @@ class Stack:
             self.broker = Broker(self.directory / "kafka", self.authority)
             self._parts.callback(self.broker.stop)
             self.broker.start()
+            self._pids[self.broker.pid or 0] = "Kafka broker"
             self.broker.create_users()
         known = stores.select(["store_id", "key_generation"]).to_pylist()
         with self._steps.step("Topics and ACLs, applied by topics"):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
 REGION = "us-east-1"
+LOCK_OUT_SECONDS = 30
+POLL_SECONDS = 0.05
 ROOT = Path(__file__).resolve().parents[2]
 # A truststore of public certificates keeps no secret; Java's format wants a password nevertheless.
 TRUSTSTORE_PASSWORD = "changeit"  # noqa: S105 - see above
@@ -82,18 +84,26 @@ class Account:
         self._await_answer(timeout_seconds)
 
     def lock_out_administrator(self) -> None:
-        """End the administrator's keys: from here on only roles reach the account, until a restart makes new keys."""
+        """End the administrator's keys: from here on only roles reach the account, until a restart makes new keys.
+
+        Returns when the keys have been tried and refused. Raises AccountError where they are not.
+        """
         if self._process is None:
             return
         administrator = self.administrator_client("sts")
         self._process.send_signal(signal.SIGUSR1)
         self._administrator = {}
-        while True:
+        deadline = time.monotonic() + LOCK_OUT_SECONDS
+        while time.monotonic() < deadline:
             try:
                 administrator.get_caller_identity()
-            except (ClientError, BotoCoreError):
-                # Refused; or the emulator is gone, and its keys with it.
+            except ClientError:
                 return
+            time.sleep(POLL_SECONDS)
+        raise AccountError(
+            f"The administrator's keys still work {LOCK_OUT_SECONDS} s after they were ended. Nothing else was "
+            "changed; `make down` ends the emulated AWS."
+        )
 
     def stop(self, timeout_seconds: float = 20) -> None:
         """Stop the emulator in good order, so that it saves its state, or kill it after the time-out."""
@@ -158,7 +168,7 @@ class Account:
                             f"The emulated AWS did not answer within {timeout_seconds:.0f} s ({error}) "
                             f"and was stopped; its data are as they were. {processes.end_of_log(self.log_file)}"
                         ) from error
-                    time.sleep(0.05)
+                    time.sleep(POLL_SECONDS)
                 else:
                     return
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from local.progress import Step
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 GIB = 1 << 30
@@ -41,19 +43,12 @@ class Trouble:
     fate: str
     expected: int
     found: int
+    # Some trouble has a lower bound only.
+    at_least: bool = False
 
     @property
     def as_expected(self) -> bool:
-        return self.expected == self.found
-
-
-@dataclass(frozen=True)
-class Step:
-    """A part of the run, in seconds since its beginning."""
-
-    name: str
-    begin: float
-    end: float
+        return self.found >= self.expected if self.at_least else self.found == self.expected
 
 
 @dataclass(frozen=True)

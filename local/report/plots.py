@@ -1,7 +1,11 @@
 """Each plot is one inline SVG, drawn from data already measured. Text is drawn as paths: it looks alike everywhere."""
 
 import io
+import os
 from pathlib import Path
+
+# Matplotlib keeps a list of the machine's fonts, by default in the user's home.
+os.environ.setdefault("MPLCONFIGDIR", str(Path(__file__).resolve().parents[2] / ".tools" / "matplotlib"))
 
 import matplotlib as mpl
 
@@ -14,7 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from local.report.data import GIB, Arrivals, Floats, Memory, Step, StoreMoney
+from local.progress import Step
+from local.report.data import GIB, Arrivals, Floats, Memory, StoreMoney
 
 BLUE, GREEN, AMBER, RED, INK, GREY = "#2563eb", "#16a34a", "#d97706", "#dc2626", "#334155", "#94a3b8"
 PALETTE = (BLUE, GREEN, AMBER, "#7c3aed", "#0891b2", "#db2777", GREY, "#65a30d")

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from local.progress import Step
 from local.report import write_report
-from local.report.data import Arrivals, Memory, Report, Step, StoreMoney, Trouble
+from local.report.data import Arrivals, Memory, Report, StoreMoney, Trouble
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,208 @@
+"""The main job of the project, once: real receipts with trouble on purpose, from the tills to the lake, then the proof.
+
+The platform starts while the fleet prepares; the streams run while it replays; when all is in the lake, the lake is
+compared with the fleet's own ledger.
+"""
+
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self, cast
+
+import contracts
+from contracts.model import Contract
+from lake.names import rollup_id
+from lake.objects import ObjectStore
+from lake.settings import LakeSettings
+from lake.status import committed
+from lake.tables import DeltaTables
+from local import processes
+from local.applications import Applications
+from local.environment import StackError
+from local.findings import look
+from local.lifecycle import State
+from local.memory import MemorySampler
+from local.progress import Steps
+from local.report.data import Report
+from local.stack import Stack
+from local.submission import inherited
+from local.verdict import Verdict, judge
+from topics.connection import connect
+from topics.settings import KafkaSettings
+from topics.watermarks import watermarks
+
+STREAMS = ("ingest", "rollup")
+REPLAY_SECONDS = 50
+CATCH_UP_SECONDS = 240
+END_SECONDS = 180
+POLL_SECONDS = 0.5
+
+
+def run(
+    directory: Path, report_file: Path, *, receipts: int, keep: bool, seed: int, steps: Steps
+) -> tuple[Mapping[str, float], bool]:
+    """Run the demo below `directory`; return the summary and whether all is as it must be. The report is written."""
+    shutil.rmtree(directory, ignore_errors=True)
+    began = datetime.now(UTC)
+    with (
+        Stack(directory, steps, seed) as stack,
+        ThreadPoolExecutor(1, "fleet") as pool,
+        Fleet(directory, receipts, seed, steps) as fleet,
+        MemorySampler(lambda: {fleet.pid: "fleet of stores", **stack.pids()}) as memory,
+    ):
+        preparing = pool.submit(fleet.prepare)
+        stack.start()
+        with steps.step("Spark: the streams start"):
+            stack.run_streams("ingest")
+        preparing.result()
+        stack.applications.suspend("rollup", suspend=False)
+        ledger = fleet.replay(stack.store_logins())
+        # From here on this program looks at Kafka and the lake itself: as the workload that may.
+        os.environ.update(stack.workloads["quality"])
+        tables = DeltaTables(ObjectStore(LakeSettings.from_env().lake_uri))
+        _catch_up(stack.applications, tables, steps)
+        verdict = _prove(stack, tables, ledger, steps)
+        with steps.step("Terraform: the lifecycle rules have settled"):
+            stack.provisioning.finish()
+        report = Report(
+            summary=verdict.summary,
+            passed=verdict.passed,
+            findings=verdict.findings,
+            machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            began=f"{began:%Y-%m-%d %H:%M} UTC",
+            seconds=(datetime.now(UTC) - began).total_seconds(),
+            stores=verdict.stores,
+            arrivals=verdict.arrivals,
+            troubles=verdict.troubles,
+            steps=steps.finished,
+            memory=memory.measured(),
+        )
+        with steps.step(f"Report: {report_file}"):
+            from local.report import write_report  # noqa: PLC0415 - its plots take a second to import
+
+            write_report(report, report_file)
+    if not keep:
+        shutil.rmtree(directory)
+    for finding in verdict.findings:
+        steps.say(f"[red]{finding}[/]")
+    return verdict.summary, verdict.passed
+
+
+class Fleet:
+    """The program `local.replay`, which prepares and replays."""
+
+    def __init__(self, directory: Path, receipts: int, seed: int, steps: Steps) -> None:
+        self._log = directory / "logs" / "fleet.log"
+        self._steps = steps
+        self._messages = 0
+        command = [sys.executable, "-m", "local.replay", str(directory), str(receipts), str(seed), str(REPLAY_SECONDS)]
+        self._process = processes.spawn(command, self._log, environment=inherited(), talks=True)
+        self._ears, self._mouth = cast("IO[str]", self._process.stdout), cast("IO[str]", self._process.stdin)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        processes.end(self._process)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def prepare(self) -> None:
+        """Return when everything that will be appended is ready."""
+        with self._steps.step("Real sales, made ready to replay"):
+            self._messages = self._hear()["prepared"]
+
+    def replay(self, logins: Path) -> Mapping[str, Any]:
+        """Let the stores append and send everything; return the ledger of what was rung up and broken."""
+        self._mouth.write(f"{logins}\n")
+        self._mouth.flush()
+        with self._steps.counted("Stores append to their outboxes and send", self._messages) as update:
+            while "ledger" not in (heard := self._hear()):
+                update(heard["appended"])
+        ledger: Mapping[str, Any] = json.loads(Path(heard["ledger"]).read_text())
+        return ledger
+
+    def _hear(self) -> Mapping[str, Any]:
+        if not (line := self._ears.readline()):
+            raise StackError(
+                f"The fleet ended early; the demo cannot go on and stops. {processes.end_of_log(self._log)}"
+            )
+        heard: Mapping[str, Any] = json.loads(line)
+        return heard
+
+
+def _catch_up(applications: Applications, tables: DeltaTables, steps: Steps) -> None:
+    """Wait until every message is committed, and the curated table is computed from all of them."""
+    described = contracts.load().values()
+    broker = connect(KafkaSettings.from_env())
+
+    def messages_behind() -> int:
+        return sum(_behind(tables, contract, watermarks(broker, contract.topic.name).high) for contract in described)
+
+    def versions_behind() -> int:
+        raw, curated = tables.table("receipts"), tables.table("sales_per_minute")
+        done = curated.transaction_version(rollup_id("sales_per_minute", str(raw.metadata().id)))
+        return raw.version() - (-1 if done is None else done)
+
+    for name, behind, what in (
+        ("ingest", messages_behind, "The lake takes in what is left"),
+        ("rollup", versions_behind, "The curated table follows"),
+    ):
+        total = behind()
+        with steps.counted(what, total) as update:
+            for left in _until_none(applications, name, behind):
+                update(total - left)
+
+
+def _behind(tables: DeltaTables, contract: Contract, ends: Mapping[int, int]) -> int:
+    done = committed(tables, contract)
+    return sum(end - (done.end_offsets.get(partition, 0) if done else 0) for partition, end in ends.items())
+
+
+def _until_none(applications: Applications, name: str, behind: Callable[[], int]) -> Iterator[int]:
+    """How much is left, again and again until it is nothing."""
+    deadline = time.monotonic() + CATCH_UP_SECONDS
+    while left := behind():
+        yield left
+        if applications.state(name) == State.FAILED or time.monotonic() > deadline:
+            raise StackError(
+                f"SparkApplication {name} is {applications.state(name)} and {left:,} behind. The demo stops; "
+                f"what is committed stays. {processes.end_of_log(applications.log_file(name))}"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _prove(stack: Stack, tables: DeltaTables, ledger: Mapping[str, Any], steps: Steps) -> Verdict:
+    """Stop the streams, then ask verify and reconcile, while the deliveries are made; judge what they say."""
+    for name in STREAMS:
+        stack.applications.suspend(name)
+    stack.applications.suspend("export", suspend=False)
+
+    def ask(verb: str) -> Any:  # noqa: ANN401 - what the verb prints
+        with steps.step(f"tillstream {verb}"):
+            return json.loads(stack.run_as("quality", "-m", "tillstream.cli", verb, "--json", accept=(0, 1)))
+
+    def await_states() -> None:
+        for name in STREAMS:
+            with steps.step(f"Spark: {name} stops in good order"):
+                stack.applications.wait_for(name, {State.SUSPENDED}, END_SECONDS)
+        with steps.step("Spark: deliveries as ORC and CSV"):
+            stack.applications.wait_for("export", {State.COMPLETED}, END_SECONDS)
+
+    with ThreadPoolExecutor(thread_name_prefix="proof") as pool:
+        verified, reconciled = pool.submit(ask, "verify"), pool.submit(ask, "reconcile")
+        ended, found = pool.submit(await_states), pool.submit(look, tables)
+        ended.result()
+        return judge(ledger, found.result(), verified=verified.result(), reconciled=reconciled.result())
