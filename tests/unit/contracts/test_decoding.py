@@ -261,6 +261,28 @@ def test_numbers_are_read_however_they_are_written(decoders: Mapping[str, Decode
         assert decoded.rows["extras"][0].as_py() == ("{" + more[1:] + "}" if more else None)
 
 
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_in_json_is_refused(decoders: Mapping[str, Decoder], text: str):
+    """NaN and the infinities, which lenient readers take for numbers, are no JSON."""
+    body = payload(event("store.operations")).replace(b"3.75", text.encode())
+    assert verdict(decoders["store.operations"], body) == (reasons.NOT_JSON, f"{text} is no JSON")
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+def test_compact_messages_need_no_closer_look(
+    decoders: Mapping[str, Decoder], feed: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Every byte of a compact message is accounted for, so that none of them costs the exact reader's time."""
+    monkeypatch.setattr("contracts.decoding.unknown_fields", lambda *_: "looked closer")
+    bodies = [payload(event(feed))] * 3
+    if feed == "pos.receipts":
+        bodies += [
+            changed(lines=[], tenders=[], total=0),
+            payload(event(customer_id="é")).replace(rb"\u00e9", "é".encode()),
+        ]
+    assert decode(decoders[feed], *bodies).rows["extras"].to_pylist() == [None] * len(bodies)
+
+
 def test_large_receipts_are_read(receipts: Decoder):
     """A receipt of 10,000 lines, over 1 MiB, is decoded like any other."""
     lines = [{"line_no": number + 1, "sku": "x" * 60, "quantity": 1, "amount": 1} for number in range(10_000)]

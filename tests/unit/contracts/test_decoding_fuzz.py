@@ -7,8 +7,9 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from contracts import Contract, reasons
 from contracts.decoding import Decoder
 from contracts.explaining import explain, unknown_fields
-from contracts.model import Field
+from contracts.model import Array, Field, FieldType
 from contracts.strict_json import Json, NotJsonError, parse
 from tests.support.events import FEEDS, event
 
@@ -115,6 +116,7 @@ def typed(field: Field, value: Json) -> object:
         return None
     kinds: Mapping[str, Callable[[str], object]] = {
         "integer": int,
+        "boolean": lambda text: text == "True",
         "number": float,
         "timestamp": lambda text: datetime.fromisoformat(text).astimezone(UTC),
         "date": date.fromisoformat,
@@ -145,13 +147,41 @@ def exact(contract: Contract, body: bytes) -> tuple[str | None, dict[str, Any]]:
     return None, values | {"extras": extras}
 
 
-@pytest.mark.parametrize("feed", FEEDS)
+def every_type_everywhere(contract: Contract) -> Contract:
+    """The contract, and a list whose items have a field of each type."""
+    kinds: tuple[FieldType, ...] = get_args(FieldType)
+    items = tuple(Field(f"a_{kind}", kind, f"a_{kind}", required=kind == "date") for kind in kinds)
+    record = replace(contract.event, fields=(*contract.event.fields, *items), arrays=(Array("many", "many", items),))
+    return replace(contract, event=record)
+
+
+EVERY_TYPE = {
+    "a_string": "a",
+    "a_integer": 1,
+    "a_number": 1.5,
+    "a_boolean": True,
+    "a_timestamp": "2026-11-23T19:00:01.250Z",
+    "a_date": "2026-11-23",
+}
+
+
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("feed", FEEDS)
 def test_fast_and_exact_reader_agree(contracts: Mapping[str, Contract], feed: str, seed: int):
     """Six hundred broken messages get the exact reader's verdict and values from the fast one, in one batch."""
-    contract = contracts[feed]
+    compare(contracts[feed], lambda: event(feed), seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fast_and_exact_reader_agree_on_every_type(contracts: Mapping[str, Contract], seed: int):
+    """So do fields of every type, in the message and in the items of a list."""
+    contract = every_type_everywhere(contracts["store.operations"])
+    compare(contract, lambda: event("store.operations", **EVERY_TYPE, many=[EVERY_TYPE, EVERY_TYPE]), seed)
+
+
+def compare(contract: Contract, valid: Callable[[], dict[str, Any]], seed: int) -> None:
     breaker = Breaker(seed)
-    bodies = [breaker.broken(event(feed)) for _ in range(600)]
+    bodies = [breaker.broken(json.loads(json.dumps(valid()))) for _ in range(600)]
     decoded = Decoder(contract).decode(pa.array(bodies, pa.binary()))
     verdicts: Counter[str | None] = Counter()
     for body, row, reason in zip(bodies, decoded.rows.to_pylist(), decoded.reason.to_pylist(), strict=True):
