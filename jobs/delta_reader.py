@@ -74,13 +74,16 @@ class Snapshot:
 
 
 def read(spark: SparkSession, snapshot: Snapshot, columns: Sequence[str]) -> DataFrame:
-    """These columns of every row of the snapshot's objects."""
+    """These columns of every row of the snapshot's objects: not its partition columns, which are not in the objects.
+
+    (Spark would take those from the paths below a `basePath`, and asks S3 for that path itself, which no role may.)
+    """
     schema = from_arrow_schema(pa.schema([snapshot.schema.field(column) for column in columns]))
     if not snapshot.objects.num_rows:
         return spark.createDataFrame([], schema)
     base = snapshot.uri.replace("s3://", "s3a://", 1)
     paths = [f"{base}/{path}" for path in snapshot.objects["path"].to_pylist()]
-    return spark.read.schema(schema).option("basePath", base).parquet(*paths)
+    return spark.read.schema(schema).parquet(*paths)
 
 
 def _hour_keys(objects: pa.Table) -> pa.ChunkedArray:

@@ -51,12 +51,12 @@ DEFINITION = TableDefinition(TABLE, SCHEMA, ("dt", "hour"))
 
 # What is read of the raw tables and of the dimensions.
 RECEIPT_COLUMNS = (
-    *("dt", "hour", "kafka_topic_id", "kafka_partition", "kafka_offset"),
-    *("store_id", "event_time", "currency", "type", "total"),
+    *("kafka_topic_id", "kafka_partition", "kafka_offset"),
+    *("store_id", "business_date", "event_time", "currency", "type", "total"),
 )
 LINE_COLUMNS = (
-    *("dt", "hour", "kafka_topic_id", "kafka_partition", "kafka_offset"),
-    *("store_id", "event_time", "currency", "sku", "quantity", "amount"),
+    *("kafka_topic_id", "kafka_partition", "kafka_offset"),
+    *("store_id", "business_date", "event_time", "currency", "sku", "quantity", "amount"),
 )
 STORE_COLUMNS = ("store_id", "name", "time_zone")
 PRODUCT_COLUMNS = ("sku", "department")
@@ -66,6 +66,11 @@ _TYPES = {"sales": "sale", "returns": "return", "voids": "void"}
 _GRAIN = ["dt", "hour", "store_id", "minute", "currency"]
 
 
+def partition() -> tuple[Column, Column]:
+    """Where a row of a raw table belongs: dt is its business date, hour the UTC hour of its event."""
+    return f.col("business_date").alias("dt"), f.hour("event_time").alias("hour")
+
+
 def sales_per_minute(receipts: DataFrame, lines: DataFrame, stores: DataFrame, products: DataFrame) -> DataFrame:
     """The rows of SCHEMA for these receipts.
 
@@ -73,7 +78,7 @@ def sales_per_minute(receipts: DataFrame, lines: DataFrame, stores: DataFrame, p
     receipt that is there count.
     """
     minute = f.date_trunc("minute", "event_time").alias("minute")
-    heads = receipts.select("dt", "hour", "store_id", minute, "currency", "type", "total")
+    heads = receipts.select(*partition(), "store_id", minute, "currency", "type", "total")
     totals = heads.groupBy(_GRAIN).agg(
         f.count("*").alias("receipts"),
         *(f.count_if(f.col("type") == kind).alias(name) for name, kind in _TYPES.items()),
@@ -82,7 +87,7 @@ def sales_per_minute(receipts: DataFrame, lines: DataFrame, stores: DataFrame, p
     )
     departments = (
         lines.join(receipts.select(_ROW_KEY), _ROW_KEY, "left_semi")
-        .select("dt", "hour", "store_id", minute, "currency", "sku", "quantity", "amount")
+        .select(*partition(), "store_id", minute, "currency", "sku", "quantity", "amount")
         .join(f.broadcast(_one_each(products, "sku", "department")), "sku", "left")
         .groupBy(*_GRAIN, f.coalesce("department", f.lit(UNKNOWN_DEPARTMENT)).alias("department"))
         .agg(f.count("*").alias("lines"), f.sum("quantity").alias("units"), f.sum("amount").alias("amount"))

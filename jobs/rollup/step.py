@@ -30,6 +30,7 @@ from jobs.rollup.sales_per_minute import (
     RECEIPT_COLUMNS,
     STORE_COLUMNS,
     TABLE,
+    partition,
     sales_per_minute,
 )
 from jobs.rollup.touched import touched_hours
@@ -95,7 +96,7 @@ def step(spark: SparkSession, tables: DeltaTables) -> Done | None:
     if not hours:
         return None
     written = _compute(spark, sources, hours, tables.store.uri)
-    _check_money(spark, sources.receipts.of_hours(hours), written)
+    _check_money(spark, sources.receipts.of_hours(hours), hours, written)
     _commit(curated, sources.receipts, hours, written)
     return Done(
         source_version=sources.receipts.version,
@@ -151,11 +152,16 @@ def _store(lake_uri: str) -> ObjectStore:
     return ObjectStore(lake_uri)
 
 
-def _check_money(spark: SparkSession, receipts: Snapshot, written: list[dict[str, Any]]) -> None:
+def _check_money(spark: SparkSession, receipts: Snapshot, hours: set[Hour], written: list[dict[str, Any]]) -> None:
     """Compare what was written with the raw receipts, hour by hour: how many, their money, and their lines' money."""
+    if strays := {Hour(row["dt"], row["hour"]) for row in written} - hours:
+        raise RollupError(
+            f"{RAW} at version {receipts.version} holds receipts of {sorted(strays)} under other partitions. "
+            "Nothing was committed. Find out who wrote them: tillstream verify"
+        )
     raw = (
-        read(spark, receipts, ("dt", "hour", "total"))
-        .groupBy("dt", "hour")
+        read(spark, receipts, RECEIPT_COLUMNS)
+        .groupBy(*partition())
         .agg(f.count("*").alias("receipts"), f.sum("total").alias("amount"))
     )
     expected = {(row["dt"], row["hour"]): (row["receipts"], row["amount"], row["amount"]) for row in raw.collect()}

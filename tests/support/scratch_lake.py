@@ -60,10 +60,10 @@ class ScratchLake:
         hosts = yaml.safe_load((ROOT / "argocd" / "overlays" / "local" / "hosts.yaml").read_text())
         conf = manifest["spec"]["sparkConf"]
         conf |= hosts["spec"]["sparkConf"]
-        # The administrator's keys stand in the environment; web identity is tested with the roles.
-        conf["spark.hadoop.fs.s3a.aws.credentials.provider"] = (
-            "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider"
-        )
+        if "AWS_WEB_IDENTITY_TOKEN_FILE" not in self.environment:
+            conf["spark.hadoop.fs.s3a.aws.credentials.provider"] = (
+                "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider"
+            )
         manifest["spec"]["driver"]["memory"] = "512m"
         account = manifest["spec"]["driver"]["serviceAccount"]
         machine = Machine(self.directory, {"platform": self.environment}, {account: {}})
