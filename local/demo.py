@@ -60,14 +60,16 @@ def run(
     ):
         preparing = pool.submit(fleet.prepare)
         stack.start()
-        with steps.step("Spark: the streams start"):
-            stack.run_streams("ingest")
-        preparing.result()
-        stack.applications.suspend("rollup", suspend=False)
-        ledger = fleet.replay(stack.store_logins())
-        # From here on this program looks at Kafka and the lake itself: as the workload that may.
+        # This program looks at Kafka and the lake itself, too: as the workload that may.
         os.environ.update(stack.workloads["quality"])
         tables = DeltaTables(ObjectStore(LakeSettings.from_env().lake_uri))
+        with steps.step("Spark: the streams start"):
+            stack.run_streams("ingest")
+            for _ in _until_none(stack.applications, "ingest", lambda: _not_begun(tables)):
+                pass
+        stack.applications.suspend("rollup", suspend=False)
+        preparing.result()
+        ledger = fleet.replay(stack.store_logins())
         _catch_up(stack.applications, tables, steps)
         verdict = _prove(stack, tables, ledger, steps)
         with steps.step("Terraform: the lifecycle rules have settled"):
@@ -141,6 +143,11 @@ class Fleet:
             )
         heard: Mapping[str, Any] = json.loads(line)
         return heard
+
+
+def _not_begun(tables: DeltaTables) -> int:
+    """Of how many feeds the stream has not begun."""
+    return sum(committed(tables, contract) is None for contract in contracts.load().values())
 
 
 def _catch_up(applications: Applications, tables: DeltaTables, steps: Steps) -> None:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,8 @@ def _arrivals(receipts: pa.Table, history: list[dict[str, Any]]) -> Arrivals:
 
 def _commit_times(receipts: pa.Table, history: list[dict[str, Any]]) -> Floats:
     """When each row was committed: every commit of a batch names the offsets it goes to, by partition."""
-    commits = sorted((each["timestamp"] / 1000, json.loads(each["offsets"])) for each in history if "offsets" in each)
+    batches = [(each["timestamp"] / 1000, json.loads(each["offsets"])) for each in history if "offsets" in each]
+    commits = sorted(batches, key=itemgetter(0))
     partitions, offsets = receipts["kafka_partition"].to_numpy(), receipts["kafka_offset"].to_numpy()
     times = np.array([when for when, _ in commits])
     committed = np.zeros(len(receipts))
