@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import pyarrow as pa
-
 from contracts import Contract
 from contracts.events import EVENT_ID
 from contracts.system_tables import DUPLICATES, QUARANTINE
@@ -18,7 +16,7 @@ from lake.errors import LakeError, ObjectMissing
 from lake.manifests import BatchManifest
 from lake.places import Place, find_batch
 from lake.status import Committed, committed
-from lake.tables import DeltaTables
+from lake.tables import DeltaTables, scan
 
 Outcome = Literal["row", "quarantined", "duplicate", "not yet ingested", "nothing"]
 _EVENT_ID = re.compile(r"[A-Za-z0-9_.]+(:[A-Za-z0-9_.]+){2}:\d+")
@@ -193,8 +191,8 @@ def _holding(tables: DeltaTables, of_tables: Sequence[str], topic_id: str, place
 
 
 def _rows(tables: DeltaTables, table: str, columns: Sequence[str], condition: str) -> Iterator[Mapping[str, Any]]:
-    for batch in tables.table(table).scan(list(columns), condition):
-        yield from pa.record_batch(batch).to_pylist()
+    for batch in scan(tables.table(table), columns, condition):
+        yield from batch.to_pylist()
 
 
 def _count(tables: DeltaTables, table: str, condition: str) -> int:

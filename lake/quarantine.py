@@ -1,18 +1,16 @@
 """What was refused: found by feed, reason and store, and shown whole."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-import pyarrow as pa
 
 from contracts.events import SIGNATURE
 from contracts.system_tables import QUARANTINE
 from lake.errors import LakeError
 from lake.places import Place
-from lake.tables import DeltaTables
+from lake.tables import DeltaTables, scan
 
 _LISTED = (
     "feed",
@@ -88,9 +86,9 @@ def show(tables: DeltaTables, place: Place) -> RefusedWhole:
     raise LakeError(f"{place} is not in quarantine. What became of it: tillstream explain {place}")
 
 
-def _rows(tables: DeltaTables, columns: Iterable[str], condition: str | None) -> Iterable[Mapping[str, Any]]:
-    for batch in tables.table(QUARANTINE).scan(list(columns), condition):
-        yield from pa.record_batch(batch).to_pylist()
+def _rows(tables: DeltaTables, columns: Sequence[str], condition: str | None) -> Iterable[Mapping[str, Any]]:
+    for batch in scan(tables.table(QUARANTINE), columns, condition):
+        yield from batch.to_pylist()
 
 
 def _refused(row: Mapping[str, Any]) -> Refused:

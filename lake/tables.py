@@ -1,6 +1,6 @@
 """Delta tables made from contracts: created, widened, opened; handles kept while their credentials are good."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -8,7 +8,7 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import TableNotFoundError
 
 from contracts import Contract, system_tables
-from lake.errors import LakeError
+from lake.errors import LakeError, Unreadable
 from lake.objects import ObjectStore
 
 
@@ -138,6 +138,17 @@ class DeltaTables:
             )
         if added := [field for field in wanted.fields if field.name not in present]:
             handle.alter.add_columns(added)
+
+
+def scan(table: DeltaTable, columns: Sequence[str], predicate: str | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows that the predicate (SQL) is true of, in no order, a batch at a time. Raise Unreadable."""
+    try:
+        for batch in table.scan(list(columns), predicate):
+            yield pa.record_batch(batch)
+    except Exception as error:
+        raise Unreadable(
+            f"{table.table_uri} at version {table.version()} cannot be read: {error}. Nothing was changed."
+        ) from error
 
 
 def _refuse_other_types(uri: str, present: Mapping[str, Field], wanted: Sequence[Field]) -> None:

@@ -9,17 +9,16 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 from confluent_kafka.admin import AdminClient
-from deltalake import DeltaTable, QueryBuilder
 
 from contracts import Contract, system_tables
-from lake import accounting, inventory
+from lake import accounting, curated, inventory
 from lake.accounting import Fault, Partition, Span
-from lake.names import ObjectName, rollup_id
+from lake.errors import Unreadable
+from lake.names import ObjectName
 from lake.status import Committed, Era, committed, eras
-from lake.tables import DeltaTables
+from lake.tables import DeltaTables, scan
 from topics.watermarks import Watermarks, watermarks
 
-CURATED = "sales_per_minute"
 _NAMED_OBJECTS = 20
 
 
@@ -117,7 +116,11 @@ def _feed_report(tables: DeltaTables, contract: Contract, claim: Committed, brok
     ingested = eras(tables.store, claim)
     read = _reader(tables, contract)
     for era in ingested:
-        result = accounting.account(_to_prove(contract, era, {each.topic_id for each in ingested}), read)
+        try:
+            result = accounting.account(_to_prove(contract, era, {each.topic_id for each in ingested}), read)
+        except Unreadable as error:
+            findings.append(Finding("unreadable", contract.parent.name, 1, f"{contract.feed} was not counted: {error}"))
+            continue
         findings += [_finding(fault, claim.topic) for fault in result.faults]
         current = broker if broker and era.topic_id == broker.topic_id else None
         partitions += [_partition(each, era, current) for _, each in sorted(result.partitions.items())]
@@ -166,8 +169,7 @@ def _reader(tables: DeltaTables, contract: Contract) -> accounting.Read:
         conditions = [f"feed = '{contract.feed}'"] if shared else []
         conditions += [predicate] if predicate else []
         table = tables.at_version(name, versions[name])
-        for batch in table.scan(list(columns), " AND ".join(conditions) or None):
-            yield pa.record_batch(batch)
+        yield from scan(table, columns, " AND ".join(conditions) or None)
 
     return read
 
@@ -233,36 +235,20 @@ def _broker_findings(claim: Committed, broker: Watermarks) -> Iterator[Finding]:
 
 
 def _curated_findings(tables: DeltaTables) -> Iterator[Finding]:
-    """Hours whose curated money or receipts are not those of the raw version they were computed from."""
-    if not tables.exists(CURATED):
+    try:
+        differing, version = curated.differences(tables)
+    except Unreadable as error:
+        yield Finding("unreadable", curated.TABLE, 1, f"{curated.TABLE} was not compared: {error}")
         return
-    curated = tables.table(CURATED)
-    source = tables.last_seen("receipts")
-    version = curated.transaction_version(rollup_id(CURATED, str(source.metadata().id)))
-    if version is None:
-        return
-    raw = _by_hour(tables.at_version("receipts", version), "count(*)", "sum(total)")
-    computed = _by_hour(curated, "sum(receipts)", "sum(amount)")
-    for key in sorted(raw.keys() | computed.keys()):
-        expected, found = raw.get(key, (0, 0)), computed.get(key, (0, 0))
-        if expected != found:
-            dt, hour, currency = key
-            yield Finding(
-                "curated",
-                CURATED,
-                abs(found[0] - expected[0]),
-                f"{dt} hour {hour}: {found[0]:,} receipts of {found[1]:,} {currency} minor units, "
-                f"raw has {expected[0]:,} of {expected[1]:,} (receipts at version {version})",
-            )
-
-
-def _by_hour(table: DeltaTable, count: str, money: str) -> dict[tuple[str, int, str], tuple[int, int]]:
-    query = (
-        f"SELECT CAST(dt AS VARCHAR) AS dt, hour, currency, {count} AS receipts, {money} AS amount "  # noqa: S608 - constants
-        "FROM data GROUP BY dt, hour, currency"
-    )
-    rows = pa.table(QueryBuilder().register("data", table).execute(query).read_all()).to_pylist()
-    return {(row["dt"], row["hour"], row["currency"]): (row["receipts"], row["amount"]) for row in rows}
+    for each in differing:
+        yield Finding(
+            kind="curated",
+            table=curated.TABLE,
+            count=1,
+            what=f"{each.dt} hour {each.hour}: {each.curated.receipts:,} receipts of {each.curated.amount:,} "
+            f"{each.currency} minor units, raw has {each.raw.receipts:,} of {each.raw.amount:,} "
+            f"(receipts at version {version})",
+        )
 
 
 Pending = Callable[[ObjectName], bool]
@@ -282,8 +268,8 @@ def _inventoried(
     own = [table.name for feed in claims for table in contracts[feed].tables]
     for name in [*own, *(system_tables.SCHEMAS if claims else ())]:
         yield name, pending
-    if tables.exists(CURATED):
-        yield CURATED, pending
+    if tables.exists(curated.TABLE):
+        yield curated.TABLE, pending
 
 
 def _inventory_findings(found: inventory.Inventory) -> Iterator[Finding]:

@@ -2,22 +2,24 @@
 
 import datetime as dt
 import io
-import itertools
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-from contracts import Contract, system_tables
+import contracts
+from contracts import Contract
 from lake.commits import commit_batch
 from lake.manifests import BatchManifest, DataObject, Generation, OffsetRange, begin_generation, put_manifest
 from lake.names import manifest_key, object_path
 from lake.objects import ObjectStore
 from lake.tables import DeltaTables, definitions
+from tests.support.scratch_lake import ScratchLake
 
 TOPIC_ID = "AbCdEfGhIjKlMnOpQrStUv"
 DAY = dt.date(2026, 11, 20)
@@ -100,19 +102,13 @@ def _shared_row(offset: int, partition: int, feed: str) -> dict[str, Any]:
     }
 
 
-@dataclass
+@dataclass(frozen=True)
 class Lake:
-    """One bucket with the tables of some contracts, written through the lake's own commits."""
+    """The tables of some contracts in a bucket of their own, written through the lake's own commits."""
 
     store: ObjectStore
+    tables: DeltaTables
     contracts: Mapping[str, Contract]
-    tables: DeltaTables = field(init=False)
-    _numbers: Any = field(default_factory=itertools.count)
-
-    def __post_init__(self) -> None:
-        self.tables = DeltaTables(self.store)
-        for definition in definitions(self.contracts.values()):
-            self.tables.ensure(definition)
 
     def begin(self, feed: str = "pos.receipts", **changes: Any) -> Generation:
         """The feed's first generation, all partitions from the beginning."""
@@ -129,9 +125,7 @@ class Lake:
         begin_generation(self.store, generation)
         return generation
 
-    def put_rows(
-        self, table: str, rows: Sequence[Mapping[str, Any]], schema: pa.Schema | None = None
-    ) -> list[DataObject]:
+    def put_rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> list[DataObject]:
         """Write rows as the job does: an object for each table partition and Kafka partition."""
         definition = next(each for each in definitions(self.contracts.values()) if each.name == table)
         groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
@@ -202,9 +196,40 @@ class Lake:
         rows: list[dict[str, Any]] = self.tables.table(table).to_pyarrow_table().to_pylist()
         return rows
 
+    def break_log(self, table: str, actions: Sequence[Mapping[str, Any]]) -> None:
+        """Append a commit to a table's log by hand, as no writer of ours would."""
+        version = self.tables.table(table).version() + 1
+        body = "\n".join(json.dumps(action) for action in actions)
+        self.store.put_new(f"{table}/_delta_log/{version:020d}.json", body.encode())
 
-def json_of(body: bytes) -> Any:
-    return json.loads(body)
+    def without(self, table: str, path: str) -> None:
+        """Take an object out of a table by hand; its bytes stay."""
+        self.break_log(table, [{"remove": {"path": path, "deletionTimestamp": 0, "dataChange": True}}])
+
+    def with_rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Commit rows that no batch knows of."""
+        adds = [
+            {
+                "add": {
+                    "path": each.path,
+                    "size": each.size,
+                    "partitionValues": each.partition_values,
+                    "modificationTime": 0,
+                    "dataChange": True,
+                    "stats": json.dumps(each.stats),
+                }
+            }
+            for each in self.put_rows(table, rows)
+        ]
+        self.break_log(table, adds)
 
 
-SHARED = tuple(system_tables.SCHEMAS)
+@pytest.fixture(scope="session")
+def all_contracts() -> Mapping[str, Contract]:
+    return contracts.load()
+
+
+@pytest.fixture
+def lake(scratch_lake: ScratchLake, all_contracts: Mapping[str, Contract]) -> Lake:
+    """Every table of the contracts, empty; no feed has begun."""
+    return Lake(scratch_lake.store, scratch_lake.tables, all_contracts)
