@@ -88,7 +88,7 @@ class Account:
 
         Returns when the keys have been tried and refused. Raises AccountError where they are not.
         """
-        if self._process is None:
+        if self._process is None or not self._administrator:
             return
         administrator = self.administrator_client("sts")
         self._process.send_signal(signal.SIGUSR1)
@@ -97,7 +97,8 @@ class Account:
         while time.monotonic() < deadline:
             try:
                 administrator.get_caller_identity()
-            except ClientError:
+            except (ClientError, BotoCoreError):
+                # Refused; or the emulator is gone, and its keys with it.
                 return
             time.sleep(POLL_SECONDS)
         raise AccountError(

@@ -1,8 +1,8 @@
 """One administrator whose signature is checked.
 
-MiniStack takes the key `test`, and any key of twelve digits, for the root of the account, and checks no signature of it.
-`install` leaves one root key, that of the environment, with its signature checked. It replaces private functions of
-MiniStack 1.5.33: see `web_identity`.
+MiniStack takes the key `test`, and any key of twelve digits, for the root of the account, and checks no signature of
+it. `install` leaves one root key, that of the environment, with its signature checked. It replaces private functions
+of MiniStack 1.5.33: see `web_identity`.
 """
 
 import os
