@@ -26,6 +26,7 @@ LOG = logging.getLogger(__name__)
 WINDOW = 2_000
 """So many messages may be on their way to Kafka at once."""
 MAX_MESSAGE_BYTES = 2_000_000
+CONNECT_MS = 60_000
 IDLE_SECONDS = 0.05
 FIRST_BACK_OFF_SECONDS = 0.5
 LONGEST_BACK_OFF_SECONDS = 30.0
@@ -58,6 +59,9 @@ def producer_settings(settings: KafkaSettings) -> dict[str, Any]:
         "linger.ms": 10,
         "compression.type": "lz4",
         "reconnect.backoff.max.ms": 5_000,
+        # A broker to which a whole chain comes back at once takes its time to greet; giving up only adds to its work.
+        "api.version.request.timeout.ms": CONNECT_MS,
+        "socket.connection.setup.timeout.ms": CONNECT_MS,
         "socket.keepalive.enable": True,
     }
 
@@ -146,6 +150,17 @@ class Sender:
     def in_flight(self) -> int:
         """Messages that were handed to librdkafka and have no report yet."""
         return self.session.in_flight if self.session else 0
+
+    def connect(self, timeout_seconds: float = 60) -> None:
+        """Connect now and not with the first message. Raises SenderError where Kafka does not answer."""
+        self.session = self.session or Session(self._settings, self._metrics, self.outbox.store_id)
+        try:
+            self.session.producer.list_topics(timeout=timeout_seconds)
+        except KafkaException as error:
+            raise SenderError(
+                f"Kafka does not answer store {self.outbox.store_id} at {self._settings.bootstrap}: {error.args[0].str()}."
+                f" Nothing was sent, all is in {self.outbox.path}. See that the broker runs: tillstream status"
+            ) from error
 
     def pump(self) -> int:
         """Hand over what fits, mark what Kafka has acknowledged, return how many that were.

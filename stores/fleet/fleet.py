@@ -5,6 +5,7 @@ import resource
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ SLICE_SECONDS = 0.5
 DRAIN_SECONDS = 120
 DRAIN_PAUSE_SECONDS = 0.05
 OPEN_FILES = 16_384
+CONNECTING_AT_ONCE = 4
 # When trouble strikes, as a share of the replay.
 OFFLINE_FROM, OFFLINE_UNTIL = 0.2, 0.6
 RESTARTS_AT = (0.3, 0.7)
@@ -95,11 +97,18 @@ class Fleet:
         for unit in self._units.values():
             unit.close()
 
+    def connect(self) -> None:
+        """Let every store log in, a few at a time: all at once they would keep the broker from answering any."""
+        with ThreadPoolExecutor(CONNECTING_AT_ONCE) as pool:
+            for _ in pool.map(Unit.connect, self._units.values()):
+                pass
+
     def replay(self, duration_seconds: float, progress: Progress) -> dict[str, Any]:
         """Append everything evenly over that time (0: at once) and send it; return the ledger when all was sent.
 
         Raises SenderError where Kafka refuses a store, FleetError where an outbox does not empty.
         """
+        self.connect()
         total = self._preparation.messages.num_rows
         started_at, start, done = datetime.now(UTC), time.monotonic(), 0
         while done < total:

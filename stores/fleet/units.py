@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stores.errors import FleetError
-from stores.fleet.injections import damaged
+from stores.fleet.injections import FEED, damaged
 from stores.fleet.trouble import Damage
 from stores.metrics import StoreMetrics
 from stores.outbox import Draft, Outbox, Pending
@@ -18,7 +18,7 @@ FLUSH_SECONDS = 30
 
 @dataclass(frozen=True)
 class DamagingSeal:
-    """Seals as the store does; then some messages are damaged, each time they pass."""
+    """Seals as the store does; then some receipts are damaged, each time they pass. Event ids repeat between feeds."""
 
     seal: Seal
     damages: Mapping[str, Damage]
@@ -26,7 +26,7 @@ class DamagingSeal:
     def __call__(self, row: Pending) -> Message:
         message = self.seal(row)
         damage = self.damages.get(row.event_id)
-        if damage is None:
+        if damage is None or row.feed != FEED:
             return message
         return damaged(message, damage, random.Random(row.event_id))  # noqa: S311 - a simulation
 
@@ -40,6 +40,9 @@ class Unit:
         """Messages that were appended and are not marked as sent."""
         self._wiring = (settings, seal, metrics)
         self._sender = Sender(outbox, *self._wiring)
+
+    def connect(self) -> None:
+        self._sender.connect()
 
     def append(self, drafts: Sequence[Draft], seqs: Sequence[int] | None = None) -> None:
         """Append; raise FleetError where the outbox gives other seqs than those that were planned."""
