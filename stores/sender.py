@@ -158,8 +158,9 @@ class Sender:
             self.session.producer.list_topics(timeout=timeout_seconds)
         except KafkaException as error:
             raise SenderError(
-                f"Kafka does not answer store {self.outbox.store_id} at {self._settings.bootstrap}: {error.args[0].str()}."
-                f" Nothing was sent, all is in {self.outbox.path}. See that the broker runs: tillstream status"
+                f"Kafka at {self._settings.bootstrap} does not answer store {self.outbox.store_id}: "
+                f"{error.args[0].str()}. Nothing was sent, all is in {self.outbox.path}. "
+                "See that the broker runs: tillstream status"
             ) from error
 
     def pump(self) -> int:

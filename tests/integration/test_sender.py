@@ -1,5 +1,7 @@
 """The sender on a real broker: at least once, in order per register, nothing dropped, whatever dies."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,11 +12,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from contracts.partitioning import partition_for
 from contracts.signing import store_key, verify
+from local.authority import Authority
+from local.files import free_ports
 from stores.errors import SenderError
 from stores.metrics import StoreMetrics
 from stores.outbox import Draft, Outbox
@@ -22,6 +26,7 @@ from stores.sealing import StoreSeal
 from stores.sender import Sender
 from tests.support.broker import Kafka, start_kafka
 from tests.support.waiting import wait_for
+from topics.settings import KafkaSettings, Mtls
 
 pytestmark = pytest.mark.integration
 
@@ -204,6 +209,58 @@ def test_refused_store_stops_loudly_and_keeps_its_messages(kafka: Kafka, tmp_pat
         with sender_of(outbox, kafka, allowed, metrics) as sender:
             send_all(outbox, sender)
     assert_in_order(first_seen(read_all(kafka, allowed)))
+
+
+def test_broken_producer_is_replaced(kafka: Kafka, tmp_path: Path):
+    """After a fatal error of the idempotent producer a new one begins at the oldest unsent message."""
+    topic = kafka.new_topic()
+    with Outbox(tmp_path / "outbox.db", "330") as outbox, sender_of(outbox, kafka, topic) as sender:
+        outbox.append_many(drafts(50))
+        sender.connect()
+        broken = sender.session
+        assert broken is not None
+        # librdkafka offers Python no way to make it fail so; everything that follows is real.
+        broken._fail(KafkaError(KafkaError._FATAL, "out of order", fatal=True))
+        sender.settle()
+        assert sender.session is None
+        send_all(outbox, sender)
+        assert sender.session is not broken
+    assert_in_order(first_seen(read_all(kafka, topic)))
+
+
+def test_connect_says_when_nobody_answers(tmp_path: Path):
+    """Where no broker is, connecting fails within its time and says that nothing was lost."""
+    [port] = free_ports(1)
+    identity = Authority.create(tmp_path / "ca").issue_store("330", generation=1)
+    settings = KafkaSettings(f"127.0.0.1:{port}", Mtls(identity.certificate_file, identity.key_file))
+    seal = StoreSeal("330", KEY, 1, {"pos.receipts": "t"})
+    with Outbox(tmp_path / "outbox.db", "330") as outbox:
+        sender = Sender(outbox, settings, seal, StoreMetrics(CollectorRegistry()))
+        with sender, pytest.raises(SenderError, match="does not answer store 330"):
+            sender.connect(timeout_seconds=1)
+
+
+def test_command_sends_and_ends(kafka: Kafka, tmp_path: Path):
+    """`tillstream stores send --drain` empties an outbox by the platform's environment, and exits 0."""
+    (tmp_path / "key").write_bytes(KEY)
+    with Outbox(tmp_path / "outbox.db", "330") as outbox:
+        names = outbox.append_many(drafts(20))
+    command = [sys.executable, "-m", "tillstream.cli", "stores", "send", "--drain", "--json", "--store-id", "330"]
+    files = ["--outbox", str(tmp_path / "outbox.db"), "--key-file", str(tmp_path / "key")]
+    environment = os.environ | kafka.broker.store_environment(kafka.identities["330"])
+    done = subprocess.run([*command, *files], env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"store_id": "330", "unsent": 0}
+    found = {event_id_of(message) for message in read_all(kafka, "pos.receipts.v1") if message.headers()}
+    assert set(names) <= found
+
+
+def test_one_sender_an_outbox(kafka: Kafka, tmp_path: Path):
+    """A second sender of the same outbox is refused while the first one lives, and welcome after it."""
+    with Outbox(tmp_path / "outbox.db", "330") as outbox:
+        with sender_of(outbox, kafka, "t"), pytest.raises(SenderError, match="Another sender"):
+            sender_of(outbox, kafka, "t")
+        sender_of(outbox, kafka, "t").close()
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from contracts.partitioning import partition_for
 from contracts.signing import store_key, verify
 from stores.fleet.injections import FEED, REGISTER, Forger, Injection, conflict, damaged, injections
 from stores.fleet.trouble import Damage, Trouble
+from stores.fleet.units import DamagingSeal
+from stores.outbox import Pending
 from stores.sealing import Message, StoreSeal, topics_of
 
 MASTER = b"m" * 32
@@ -112,6 +114,14 @@ def test_conflict_repeats_an_identity_with_another_content():
     assert header(copy.message, "event_id") == header(original, "event_id")
     assert copy.message.value != original.value
     assert verify(KEY, copy.message.value or b"", header(copy.message, "signature") or b"")
+
+
+def test_only_receipts_are_damaged():
+    """Another feed's event with the same id passes whole: ids are unique within a feed."""
+    payload = good().value or b""
+    rows = [Pending(1, feed, "330:1:0123456789ab:1", payload, 0) for feed in (FEED, "store.control-totals")]
+    seal = DamagingSeal(SEAL, {"330:1:0123456789ab:1": Damage.TRUNCATED})
+    assert [seal(row).value == payload for row in rows] == [False, True]
 
 
 @pytest.mark.parametrize("damage", list(Damage))
