@@ -79,6 +79,11 @@ def test_murmur2_agrees_with_kafka(key: bytes, expected: int):
     assert murmur2(key) == expected % 2**32
 
 
+def test_a_negative_hash_loses_its_sign_as_in_java():
+    """The sign bit is cleared, not the number taken as unsigned: the hash of "21" would else go to partition 2."""
+    assert partition_for(b"21", 6) == (-973932308 & 0x7FFFFFFF) % 6 == 0
+
+
 def test_every_partition_is_used_and_none_beyond():
     """The keys of many stores fall on all partitions, and on no other number."""
     assert {partition_for(str(store).encode(), 6) for store in range(457)} == set(range(6))
