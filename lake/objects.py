@@ -6,6 +6,7 @@ before they expire. delta-rs gets a copy of the current ones, because its own ch
 
 import base64
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -65,7 +66,8 @@ class ObjectStore:
             answer = self._client.get_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
             return Versioned(answer["Body"].read(), answer["ETag"])
         except ClientError as error:
-            if _code(error) in {"NoSuchKey", "404"}:
+            # S3 says AccessDenied of a missing object to roles that may list some prefixes only: a listing knows.
+            if _code(error) == "NoSuchKey" or (_code(error) == "AccessDenied" and not self.exists(key)):
                 raise ObjectMissing(f"There is no object {self.uri}/{key}.") from error
             raise self._failed("read", key, error) from error
 
@@ -82,13 +84,8 @@ class ObjectStore:
         self._put(key, body, {"IfMatch": etag})
 
     def exists(self, key: str) -> bool:
-        try:
-            self._client.head_object(Bucket=self.bucket, Key=key)
-        except ClientError as error:
-            if _code(error) in {"NoSuchKey", "404"}:
-                return False
-            raise self._failed("looked up", key, error) from error
-        return True
+        """Asked by a listing: only that is allowed by prefix. The key itself comes first among those it begins."""
+        return any(each.key == key for each in itertools.islice(self.list(key), 1))
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Every object whose key begins so, in the order of keys."""
