@@ -22,6 +22,9 @@ class Hour:
     dt: date
     hour: int
 
+    def __str__(self) -> str:
+        return f"{self.dt} hour {self.hour}"
+
     @property
     def values(self) -> dict[str, str | None]:
         """As Delta writes it into its log."""

@@ -1,5 +1,6 @@
 """The commit that replaces hours of the curated table."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,16 +26,55 @@ def curated(tmp_path: Path) -> DeltaTable:
 
 def commit(table: DeltaTable, version: int, hours: set[Hour], *rows: dict[str, object]) -> None:
     """Write the hours' objects as the tasks do, and commit them as computed from this version of receipts."""
-    written = []
+    described = []
     for hour in {row["hour"] for row in rows}:
-        described, content = serialise(pa.Table.from_pylist([row for row in rows if row["hour"] == hour], SCHEMA))
-        [row] = described.to_pylist()
+        description, content = serialise(pa.Table.from_pylist([row for row in rows if row["hour"] == hour], SCHEMA))
+        [row] = description.to_pylist()
         file = Path(table.table_uri.removeprefix("file://")) / row["path"]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-        written.append(row)
-    source = Snapshot(SOURCE.uri, SOURCE.schema, SOURCE.table_id, version, SOURCE.objects)
-    step._commit(table, source, hours, written)
+        described.append(row)
+    step._commit(table, replace(SOURCE, version=version), hours, described)
+
+
+def raw(rows: int) -> Snapshot:
+    objects = {"path": ["a"], "size_bytes": [1], "num_records": [rows], "dt": [DAY], "hour": [9]}
+    schema = pa.schema(
+        [
+            ("path", pa.string()),
+            ("size_bytes", pa.int64()),
+            ("num_records", pa.int64()),
+            ("dt", pa.date32()),
+            ("hour", pa.int32()),
+        ]
+    )
+    return replace(SOURCE, objects=pa.table(objects, schema))
+
+
+def written(*rows: dict[str, object]) -> list[dict[str, object]]:
+    described: list[dict[str, object]] = serialise(pa.Table.from_pylist(list(rows), SCHEMA))[0].to_pylist()
+    return described
+
+
+def test_whole_hours_pass_the_check():
+    """Every row counted once, and lines that add up to their receipts, may be committed."""
+    step._check(raw(2), {NINE}, written(curated_minute(1, 100), curated_minute(2, 50)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "computed", "said"),
+    [
+        (3, [curated_minute(1, 100), curated_minute(2, 50)], "3 rows, 2 counted"),
+        (1, [curated_minute(1, 100), curated_minute(2, 50)], "1 rows, 2 counted"),
+        (1, [curated_minute(1, 100) | {"departments": []}], "receipts of 100, their lines of 0"),
+        (0, [curated_minute(1, 7, hour=10)], "hour 10: 0 rows, 1 counted"),
+    ],
+    ids=["a row lost", "a row doubled", "lines lost", "an hour nobody touched"],
+)
+def test_what_is_not_whole_is_refused(rows: int, computed: list[dict[str, object]], said: str):
+    """A rollup that does not hold the raw rows once, or whose lines' money differs, is not committed."""
+    with pytest.raises(step.RollupError, match=said):
+        step._check(raw(rows), {NINE}, written(*computed))
 
 
 def amounts(table: DeltaTable) -> list[int]:
