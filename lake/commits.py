@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from deltalake import CommitProperties, PostCommitHookProperties, Transaction
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
 from contracts import Contract, system_tables
@@ -107,10 +107,9 @@ def _commit(
         done = tables.transaction_version(name, manifest.application_id)
         if done is not None and done >= manifest.batch:
             raise _fenced(manifest, name, done) from error
-        raise LakeError(
-            f"Batch {manifest.batch} of {manifest.application_id} could not be committed to {name}: {error}. Its "
-            "manifest stands; start the stream again and it goes on from there."
-        ) from error
+        raise _not_committed(manifest, name, error) from error
+    except (DeltaError, OSError) as error:
+        raise _not_committed(manifest, name, error) from error
     on_commit(name)
     tables.committed(name, manifest.application_id, manifest.batch)
     return table.version()
@@ -139,6 +138,13 @@ def _metadata(manifest: BatchManifest) -> dict[str, object]:
         "jobVersion": manifest.job_version,
         "contractVersion": manifest.contract_version,
     }
+
+
+def _not_committed(manifest: BatchManifest, table: str, error: Exception) -> LakeError:
+    return LakeError(
+        f"Batch {manifest.batch} of {manifest.application_id} could not be committed to {table}: {error}. Its "
+        "manifest stands; start the stream again and it goes on from there."
+    )
 
 
 def _fenced(manifest: BatchManifest, table: str, done: int) -> Fenced:
