@@ -165,7 +165,7 @@ def _check(receipts: Snapshot, hours: set[Hour], written: list[dict[str, Any]]) 
         f"{hour}: {rows[hour]} rows, {counted[hour]} counted" for hour in rows | counted if rows[hour] != counted[hour]
     ]
     wrong += [
-        f"{Hour(each['dt'], each['hour'])}: receipts of {each['amount']} cents, their lines of {each['lines_amount']}"
+        f"{Hour(each['dt'], each['hour'])}: receipts of {each['amount']} minor units, lines of {each['lines_amount']}"
         for each in written
         if each["amount"] != each["lines_amount"]
     ]

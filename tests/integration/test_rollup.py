@@ -88,7 +88,7 @@ def test_the_stream_follows_receipts_and_takes_late_sales_into_old_hours(scratch
     # Lines that the lake has lost must not become a silent difference.
     scratch_lake.append("receipts", receipt_tables([replace(MORNING[0], seq=100)])["receipts"])
     assert stream.wait() == 1
-    assert "their lines of" in stream.said()
+    assert "minor units, lines of" in stream.said()
     assert sum(curated_money(scratch_lake).values()) == sum(r.total for r in (*MORNING, *EVENING)) + 300
 
 

@@ -66,7 +66,7 @@ def test_whole_hours_pass_the_check():
     [
         (3, [curated_minute(1, 100), curated_minute(2, 50)], "3 rows, 2 counted"),
         (1, [curated_minute(1, 100), curated_minute(2, 50)], "1 rows, 2 counted"),
-        (1, [curated_minute(1, 100) | {"departments": []}], "receipts of 100, their lines of 0"),
+        (1, [curated_minute(1, 100) | {"departments": []}], "receipts of 100 minor units, lines of 0"),
         (0, [curated_minute(1, 7, hour=10)], "hour 10: 0 rows, 1 counted"),
     ],
     ids=["a row lost", "a row doubled", "lines lost", "an hour nobody touched"],
