@@ -14,15 +14,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from local.environment import ROOT, RUN_DIRECTORY, Platform, StackError, only_stack, running_pid
+from local.environment import LOCAL, ROOT, RUN_DIRECTORY, Platform, StackError, only_stack, running_pid
 from local.progress import Steps
 
 # Of all that is drawn: the default of `tillstream stores simulate`, too, so that both know the same stores.
 SEED = 1
 STOP_SECONDS = 150
-UP_DIRECTORY = ROOT / ".local" / "up"
-DEMO_DIRECTORY = ROOT / ".local" / "demo"
-REPORT = ROOT / "report.html"
+UP_DIRECTORY = LOCAL / "up"
+DEMO_DIRECTORY = LOCAL / "demo"
+REPLAY_SECONDS = 50
 LOG = RUN_DIRECTORY / "stack.log"
 
 _json = click.option("--json", "as_data", is_flag=True, help="Print JSON for programs.")
@@ -102,16 +102,21 @@ def status(as_data: bool) -> None:
 @click.option(
     "--receipts", type=click.IntRange(min=457), default=100_000, show_default=True, help="How many to replay."
 )
+@click.option(
+    "--replay-seconds", type=float, default=REPLAY_SECONDS, show_default=True, help="Spread them over so long."
+)
 @click.option("--keep", is_flag=True, help="Leave lake, logs and broker data in .local/demo for a look.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), default=ROOT / "report.html", help="HTML.")
 @_json
-def demo(receipts: int, keep: bool, as_data: bool) -> None:
+def demo(receipts: int, replay_seconds: float, keep: bool, report: Path, as_data: bool) -> None:
     """Replay real receipts with trouble on purpose, and prove what became of each. Exit 0: to the cent; 1: not."""
-    from local.demo import run  # noqa: PLC0415 - as in `up`
+    from local.demo import Replay, run  # noqa: PLC0415 - as in `up`
 
     _stop_on_sigterm()
     console = Console(stderr=True, quiet=as_data)
     with only_stack(), Steps(console) as steps:
-        summary, passed = run(DEMO_DIRECTORY, REPORT, receipts=receipts, keep=keep, seed=SEED, steps=steps)
+        replay = Replay(receipts, replay_seconds, SEED)
+        summary, passed = run(DEMO_DIRECTORY, report, replay, keep=keep, steps=steps)
     click.echo(json.dumps(summary))
     sys.exit(0 if passed else 1)
 

@@ -10,8 +10,9 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -40,22 +41,30 @@ from topics.settings import KafkaSettings
 from topics.watermarks import watermarks
 
 STREAMS = ("ingest", "rollup")
-REPLAY_SECONDS = 50
 CATCH_UP_SECONDS = 240
 END_SECONDS = 180
 POLL_SECONDS = 0.5
 
 
+@dataclass(frozen=True)
+class Replay:
+    """What the fleet replays: so many real receipts, over so long; the seed draws the trouble."""
+
+    receipts: int
+    seconds: float
+    seed: int
+
+
 def run(
-    directory: Path, report_file: Path, *, receipts: int, keep: bool, seed: int, steps: Steps
+    directory: Path, report_file: Path, replay: Replay, *, keep: bool, steps: Steps
 ) -> tuple[Mapping[str, float], bool]:
     """Run the demo below `directory`; return the summary and whether all is as it must be. The report is written."""
     shutil.rmtree(directory, ignore_errors=True)
     began = datetime.now(UTC)
     with (
-        Stack(directory, steps, seed) as stack,
+        Stack(directory, steps, replay.seed) as stack,
         ThreadPoolExecutor(1, "fleet") as pool,
-        Fleet(directory, receipts, seed, steps) as fleet,
+        Fleet(directory, replay, steps) as fleet,
         MemorySampler(lambda: {fleet.pid: "fleet of stores", **stack.pids()}) as memory,
     ):
         preparing = pool.submit(fleet.prepare)
@@ -65,8 +74,7 @@ def run(
         tables = DeltaTables(ObjectStore(LakeSettings.from_env().lake_uri))
         with steps.step("Spark: the streams start"):
             stack.run_streams("ingest")
-            for _ in _until_none(stack.applications, "ingest", lambda: _not_begun(tables)):
-                pass
+        _await_none(stack.applications, "ingest", lambda: _not_begun(tables), steps, "Spark: every feed has its query")
         stack.applications.suspend("rollup", suspend=False)
         preparing.result()
         ledger = fleet.replay(stack.store_logins())
@@ -101,11 +109,12 @@ def run(
 class Fleet:
     """The program `local.replay`, which prepares and replays."""
 
-    def __init__(self, directory: Path, receipts: int, seed: int, steps: Steps) -> None:
+    def __init__(self, directory: Path, replay: Replay, steps: Steps) -> None:
         self._log = directory / "logs" / "fleet.log"
         self._steps = steps
         self._messages = 0
-        command = [sys.executable, "-m", "local.replay", str(directory), str(receipts), str(seed), str(REPLAY_SECONDS)]
+        numbers = map(str, (replay.receipts, replay.seed, replay.seconds))
+        command = [sys.executable, "-m", "local.replay", str(directory), *numbers]
         self._process = processes.spawn(command, self._log, environment=inherited(), talks=True)
         self._ears, self._mouth = cast("IO[str]", self._process.stdout), cast("IO[str]", self._process.stdin)
 
@@ -163,14 +172,8 @@ def _catch_up(applications: Applications, tables: DeltaTables, steps: Steps) -> 
         done = curated.transaction_version(rollup_id("sales_per_minute", str(raw.metadata().id)))
         return raw.version() - (-1 if done is None else done)
 
-    for name, behind, what in (
-        ("ingest", messages_behind, "The lake takes in what is left"),
-        ("rollup", versions_behind, "The curated table follows"),
-    ):
-        total = behind()
-        with steps.counted(what, total) as update:
-            for left in _until_none(applications, name, behind):
-                update(total - left)
+    _await_none(applications, "ingest", messages_behind, steps, "The lake takes in what is left")
+    _await_none(applications, "rollup", versions_behind, steps, "The curated table follows")
 
 
 def _behind(tables: DeltaTables, contract: Contract, ends: Mapping[int, int]) -> int:
@@ -178,17 +181,19 @@ def _behind(tables: DeltaTables, contract: Contract, ends: Mapping[int, int]) ->
     return sum(end - (done.end_offsets.get(partition, 0) if done else 0) for partition, end in ends.items())
 
 
-def _until_none(applications: Applications, name: str, behind: Callable[[], int]) -> Iterator[int]:
-    """How much is left, again and again until it is nothing."""
+def _await_none(applications: Applications, name: str, left: Callable[[], int], steps: Steps, step: str) -> None:
+    """Wait until a SparkApplication has nothing left to do."""
     deadline = time.monotonic() + CATCH_UP_SECONDS
-    while left := behind():
-        yield left
-        if applications.state(name) == State.FAILED or time.monotonic() > deadline:
-            raise StackError(
-                f"SparkApplication {name} is {applications.state(name)} and {left:,} behind. The demo stops; "
-                f"what is committed stays. {processes.end_of_log(applications.log_file(name))}"
-            )
-        time.sleep(POLL_SECONDS)
+    total = left()
+    with steps.counted(step, total) as update:
+        while count := left():
+            update(total - count)
+            if applications.state(name) == State.FAILED or time.monotonic() > deadline:
+                raise StackError(
+                    f"SparkApplication {name} is {applications.state(name)} and has {count:,} left to do. The demo "
+                    f"stops; what is committed stays. {processes.end_of_log(applications.log_file(name))}"
+                )
+            time.sleep(POLL_SECONDS)
 
 
 def _prove(stack: Stack, tables: DeltaTables, ledger: Mapping[str, Any], steps: Steps) -> Verdict:

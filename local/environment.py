@@ -17,7 +17,9 @@ from contracts.errors import TillstreamError
 from local.files import write_private
 
 ROOT = Path(__file__).resolve().parents[1]
-RUN_DIRECTORY = ROOT / ".local" / "run"
+# Everything that runs keeps its files here; tests and a second disk choose another place.
+LOCAL = Path(os.environ.get("TILLSTREAM_LOCAL_DIR", ROOT / ".local"))
+RUN_DIRECTORY = LOCAL / "run"
 
 # Whose identity a verb takes on when it is typed by hand.
 VERB_WORKLOADS = {

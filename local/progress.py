@@ -69,15 +69,15 @@ class Steps:
         """A step of which some part is done: yields the function that takes how much."""
         began = time.monotonic()
         task = self._live.add_task(escape(name), total=total, counted=total is not None)
-        reported = began
+        reported, last = began, 0
         if not self._console.is_terminal:
             self.say(f"  {escape(name)} …")
 
         def update(done: int) -> None:
-            nonlocal reported
+            nonlocal reported, last
             self._live.update(task, completed=done)
-            if not self._console.is_terminal and time.monotonic() - reported > LOG_EVERY_SECONDS:
-                reported = time.monotonic()
+            if not self._console.is_terminal and done != last and time.monotonic() - reported > LOG_EVERY_SECONDS:
+                reported, last = time.monotonic(), done
                 self.say(f"  {escape(name)} … {done:,} of {total or 0:,}")
 
         try:
