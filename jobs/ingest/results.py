@@ -13,7 +13,6 @@ class TaskResult:
     """One contiguous range of one partition, both offsets included, and what became of its messages.
 
     messages = accepted + duplicates + the sum of refused. `objects` lie in the lake already, each with its table.
-    `oldest_ms` is the record timestamp (outbox append) of the oldest message, in milliseconds since 1970.
     """
 
     partition: int
@@ -25,7 +24,6 @@ class TaskResult:
     refused: dict[str, int]
     objects: list[tuple[str, DataObject]]
     seen: Intervals
-    oldest_ms: int
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self), separators=(",", ":")).encode()

@@ -110,7 +110,6 @@ class Worker:
                 for each in objects
             ],
             seen=sorted_out.seen,
-            oldest_ms=min(int(pc.min(chunk["timestamp"].cast(pa.int64())).as_py()) for chunk in chunks) // 1000,
         )
 
     def _sorter(self, contract: Contract) -> Sorter:

@@ -126,7 +126,8 @@ def halted(held: Held, run: Run) -> bool:
 
 
 def add_partitions(platform: Platform, topic: str, total: int) -> None:
-    platform.kafka.admin().create_partitions([NewPartitions(topic, total)])[topic].result()
+    admin = platform.kafka.admin()
+    admin.create_partitions([NewPartitions(topic, total)])[topic].result()
     wait_for(lambda: partitions_of(platform, topic) == total, 60, f"{total} partitions of {topic}")
 
 

@@ -18,7 +18,6 @@ RESULT = TaskResult(
     refused={"not_json": 4},
     objects=[("receipts", OBJECT)],
     seen={"330:1:0123456789ab": (1, 5)},
-    oldest_ms=1,
 )
 ENDS = {0: 7, 1: 20, 2: 0}
 
