@@ -35,6 +35,7 @@ from topics.desired import desired_state, workload_principals
 from topics.plan import make_plan
 from topics.settings import KafkaSettings
 
+ADMINISTRATOR = "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider"
 CONTENDERS = ("ingest", "plain", "builtin")
 # About the same number of lines a batch in both shapes.
 BATCH = {"receipts": 60_000, "lines": 500_000}
@@ -170,6 +171,7 @@ def _spark(
         each for each in render(ROOT / "argocd" / "overlays" / "local") if each["metadata"]["name"] == "ingest"
     ]
     manifest["spec"] |= {"mainApplicationFile": f"local:///opt/tillstream/{program}", "arguments": arguments}
+    manifest["spec"]["sparkConf"]["spark.hadoop.fs.s3a.aws.credentials.provider"] = ADMINISTRATOR
     machine = Machine(
         directory=bench.directory / "spark",
         config_maps={"platform": {}},
@@ -189,7 +191,8 @@ def _stream(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    return sink.getvalue().to_pybytes()
+    body: bytes = sink.getvalue().to_pybytes()
+    return body
 
 
 def _table(done: Mapping[str, Sequence[Run]]) -> str:

@@ -39,7 +39,7 @@ def produce(producer: Producer, topic: str, shape: str, lines: int, master: byte
         }  # fmt: skip
         payload = (json.dumps(envelope, separators=(",", ":"))[:-1] + "," + body[1:]).encode()
         key = keys.get(store) or keys.setdefault(store, store_key(master, store, GENERATION))
-        headers = [
+        headers: list[tuple[str, str | bytes | None]] = [
             (events.EVENT_ID, event_id.encode()),
             (events.SCHEMA_VERSION, b"1.0"),
             (events.SIGNATURE, sign(key, payload)),

@@ -10,10 +10,12 @@ import io
 import multiprocessing
 import sys
 import time
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 import contracts
 from contracts.decoding import Decoder, split
@@ -26,9 +28,12 @@ FEED = "pos.receipts"
 PROCESSES = 2
 DECODED_AT_ONCE = 50_000
 
+# Messages and lines of each batch.
+Counts: TypeAlias = "multiprocessing.Queue[tuple[int, int]]"
+
 
 def main(topic: str, messages: int, batch: int) -> None:
-    counts: multiprocessing.Queue[int] = multiprocessing.Queue()
+    counts: Counts = multiprocessing.Queue()
     workers = [
         multiprocessing.Process(target=consume, args=(topic, number, batch, counts), daemon=True)
         for number in range(PROCESSES)
@@ -44,7 +49,7 @@ def main(topic: str, messages: int, batch: int) -> None:
     time.sleep(600)  # Until the measuring parent has read the processes' times, and ends them.
 
 
-def consume(topic: str, number: int, batch: int, counts: "multiprocessing.Queue[tuple[int, int]]") -> None:
+def consume(topic: str, number: int, batch: int, counts: Counts) -> None:
     pa.set_cpu_count(1)
     contract = contracts.load()[FEED]
     decoder = Decoder(contract)
@@ -78,7 +83,7 @@ def consume(topic: str, number: int, batch: int, counts: "multiprocessing.Queue[
         counts.put((got, lines))
 
 
-def _decoded(contract: contracts.Contract, decoder: Decoder, messages: list[object]) -> dict[str, pa.Table]:
+def _decoded(contract: contracts.Contract, decoder: Decoder, messages: Sequence[Message]) -> dict[str, pa.Table]:
     decoded = decoder.decode(pa.array([message.value() for message in messages], pa.binary()))
     size = len(messages)
     rows = decoded.rows
