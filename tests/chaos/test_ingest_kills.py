@@ -41,6 +41,7 @@ FIRST_HALTS = {
     OPERATIONS: BEFORE_WRITE,
     TOTALS: AFTER_COMMIT,
 }
+KILLED_WHILE_WRITING = {RECEIPTS: BETWEEN_WRITES, INVENTORY: AFTER_WRITE}
 SECOND_HALTS = {
     RECEIPTS: BETWEEN_WRITES,
     INVENTORY: AFTER_WRITE,
@@ -91,8 +92,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 @pytest.fixture(scope="module")
 def story(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """Halt and kill a driver; start a second one with other settings and halt it; start a third one beside it; let
-    the second one go on; stop the third one.
+    """Halt and kill a driver, then another one while it writes; start a second one with other settings and halt it;
+    start a third one beside it; let the second one go on; stop the third one.
     """
     directory = tmp_path_factory.mktemp("halts")
     story = Story(platform, {(feed, store): Till(store, feed=feed) for feed in FEEDS for store in STORES}, {})
@@ -105,6 +106,13 @@ def story(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Story
     story.batches_after_kill = {feed: platform.transaction(feed) for feed in FEEDS}
 
     platform.send(RECEIPTS, sent[:7])
+    writing = Held(directory / "writing", KILLED_WHILE_WRITING, batch=2)
+    driver = platform.start(
+        tuple(KILLED_WHILE_WRITING), "--source-option=maxOffsetsPerTrigger=9", cores=3, script=writing.script
+    )
+    wait_for(lambda: halted(writing, driver), 600, "a driver to halt while it writes")
+    driver.kill()
+
     second = Held(directory / "second", SECOND_HALTS, batch=2)
     late = platform.start(FEEDS, "--source-option=maxOffsetsPerTrigger=10", cores=8, script=second.script)
     wait_for(lambda: halted(second, late), 600, "the second driver to halt at four places")
