@@ -81,6 +81,8 @@ SELECT store_id, business_date, event_ms, 'fridge_celsius',
 FROM hours
 """
 
+# A total is of the moment its day ended, also when it is made again days later: no event may be dated so far from its
+# business date.
 _TOTALS = f"""
 CREATE TABLE totals AS
 WITH sums AS (
@@ -116,8 +118,7 @@ closed AS (
     JOIN days AS d USING (time_zone, business_date)
     LEFT JOIN late AS l USING (store_id, register_id)
 )
-SELECT * EXCLUDE (late, open, closed_ms), CASE WHEN late THEN 2 ELSE 1 END AS revision,
-       CASE WHEN late THEN $now_ms ELSE closed_ms END AS event_ms,
+SELECT * EXCLUDE (late, open, closed_ms), CASE WHEN late THEN 2 ELSE 1 END AS revision, closed_ms AS event_ms,
        CASE WHEN late OR open THEN $now_ms + 2 ELSE closed_ms END AS position_ms
 FROM closed
 UNION ALL BY NAME
