@@ -74,10 +74,11 @@ def run(
         tables = DeltaTables(ObjectStore(LakeSettings.from_env().lake_uri))
         with steps.step("Spark: the streams start"):
             stack.run_streams("ingest")
-        _await_none(stack.applications, "ingest", lambda: _not_begun(tables), steps, "Spark: every feed has its query")
-        stack.applications.suspend("rollup", suspend=False)
+        _await_none(stack.applications, "ingest", lambda: _not_begun(tables), steps, "Spark: every feed is warm")
         preparing.result()
         ledger = fleet.replay(stack.store_logins())
+        # Not before: two cores are few for two Spark drivers and a fleet.
+        stack.applications.suspend("rollup", suspend=False)
         _catch_up(stack.applications, tables, steps)
         verdict = _prove(stack, tables, ledger, steps)
         with steps.step("Terraform: the lifecycle rules have settled"):
@@ -155,8 +156,9 @@ class Fleet:
 
 
 def _not_begun(tables: DeltaTables) -> int:
-    """Of how many feeds the stream has not begun."""
-    return sum(committed(tables, contract) is None for contract in contracts.load().values())
+    """Of how many feeds the first batch, an empty one, is not committed: what takes long only once comes with it."""
+    found = [committed(tables, contract) for contract in contracts.load().values()]
+    return sum(each is None or each.batch is None for each in found)
 
 
 def _catch_up(applications: Applications, tables: DeltaTables, steps: Steps) -> None:
