@@ -43,7 +43,8 @@ from topics.watermarks import watermarks
 STREAMS = ("ingest", "rollup")
 CATCH_UP_SECONDS = 240
 END_SECONDS = 180
-POLL_SECONDS = 0.5
+# Each look costs the emulated S3 a dozen requests.
+POLL_SECONDS = 1.5
 
 
 @dataclass(frozen=True)

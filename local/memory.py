@@ -1,5 +1,6 @@
 """Samples the resident memory of this process and of all that it has started, by part."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -53,12 +54,10 @@ class MemorySampler:
         this = psutil.Process()
         names = self._names()
         used = {"this program": this.memory_info().rss}
-        for child in this.children():
-            name = names.get(child.pid, OTHERS)
+        for each in this.children(recursive=True):
             # A process may end between being listed and being asked.
-            with suppress(psutil.NoSuchProcess):
-                family = [child, *child.children(recursive=True)]
-                for each in family:
-                    with suppress(psutil.NoSuchProcess):
-                        used[name] = used.get(name, 0) + each.memory_info().rss
+            with suppress(psutil.NoSuchProcess, ProcessLookupError):
+                # Every part leads a session of its own.
+                name = names.get(os.getsid(each.pid), OTHERS)
+                used[name] = used.get(name, 0) + each.memory_info().rss
         return used

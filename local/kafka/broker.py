@@ -77,6 +77,8 @@ class Broker:
             "java",
             "-Xmx512m",
             "-XX:+UseSerialGC",
+            # A broker that lives for minutes does not earn back what the optimising compiler costs.
+            "-XX:TieredStopAtLevel=1",
             f"-Dlog4j2.configurationFile={self.directory / 'log4j2.properties'}",
             "-cp",
             f"{JARS}/*",
