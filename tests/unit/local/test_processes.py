@@ -78,9 +78,11 @@ def test_children_of_a_dead_leader_are_ended(tmp_path: Path):
 def test_parent_leaves_no_orphan(tmp_path: Path, death: signal.Signals):
     """Whatever ends a supervisor, its children and grandchildren end with it."""
     supervisor = textwrap.dedent(f"""
-        import sys, time
+        import signal, sys, time
         from pathlib import Path
         from local import processes
+        # A shell that starts a job in the background has it ignore Ctrl-C, and all that the job starts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         started = processes.spawn([sys.executable, "-c", {FAMILY!r}], Path({str(tmp_path / "log")!r}))
         print(started.pid, flush=True)
         time.sleep(600)
@@ -92,7 +94,7 @@ def test_parent_leaves_no_orphan(tmp_path: Path, death: signal.Signals):
     assert len(alive(session)) == 2
 
     parent.send_signal(death)
-    parent.wait()
+    parent.wait(30)
 
     wait_for(lambda: not alive(session), 10, "the end of the family")
 
