@@ -108,7 +108,7 @@ def story(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Story
     platform.send(RECEIPTS, sent[:7])
     writing = Held(directory / "writing", KILLED_WHILE_WRITING, batch=2)
     driver = platform.start(
-        tuple(KILLED_WHILE_WRITING), "--source-option=maxOffsetsPerTrigger=9", cores=3, script=writing.script
+        tuple(KILLED_WHILE_WRITING), "--source-option=maxOffsetsPerTrigger=9", cores=4, script=writing.script
     )
     wait_for(lambda: halted(writing, driver), 600, "a driver to halt while it writes")
     driver.kill()
