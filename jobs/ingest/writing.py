@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
@@ -18,8 +17,6 @@ from lake.objects import ObjectStore
 
 # Readers skip objects by these; more columns would make the log larger than it helps.
 STATISTICS = ("kafka_partition", "kafka_offset", "event_time", "batch_time")
-# A put mostly waits for S3.
-PUTS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -81,12 +78,7 @@ def encode(name: str, values: dict[str, str], rows: pa.Table, offsets: OffsetRan
 
 def put_all(store: ObjectStore, objects: Sequence[PendingObject]) -> None:
     """Write every object; returns when S3 has them all."""
-    if len(objects) == 1:
-        store.put(f"{objects[0].table}/{objects[0].path}", objects[0].body)
-        return
-    with ThreadPoolExecutor(PUTS_AT_ONCE) as pool:
-        for done in [pool.submit(store.put, f"{each.table}/{each.path}", each.body) for each in objects]:
-            done.result()
+    store.put_all([(f"{each.table}/{each.path}", each.body) for each in objects])
 
 
 def _present(rows: pa.Table) -> Iterator[str]:

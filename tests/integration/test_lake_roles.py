@@ -61,3 +61,15 @@ def test_the_stream_writes_and_the_proof_reads(tables_as: As, all_contracts: Map
     put_manifest(writer.store, following)
     commit_batch(writer, chosen[FEED], following)
     assert verify(tables_as("quality"), chosen, None).feeds[0].batch == 1
+
+
+def test_many_objects_are_put_whole_and_only_where_the_role_may(cloud: Cloud, tables_as: As) -> None:
+    """Objects put side by side are there with their checksum; one outside the role's prefixes is named and refused."""
+    store = tables_as("spark-ingest").store
+    objects = {f"quarantine/dt=2026-11-24/feed={number}.parquet": bytes([number]) * 1000 for number in range(20)}
+    store.put_all(list(objects.items()))
+    assert {key: store.get(key) for key in objects} == objects
+    first = cloud.administrator().head_object(Bucket=store.bucket, Key=next(iter(objects)), ChecksumMode="ENABLED")
+    assert first["ChecksumSHA256"]
+    with pytest.raises(LakeError, match=r"sales_per_minute/x could not be written as .*spark-ingest"):
+        store.put_all([("quarantine/y", b"y"), ("sales_per_minute/x", b"x")])
