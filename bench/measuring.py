@@ -15,9 +15,10 @@ from local import processes
 if TYPE_CHECKING:
     import subprocess
 
-# Before this share of the backlog a JVM compiles, imports load, connections open: told apart as cold and warm.
-COLD_SHARE = 0.25
-WAIT_SECONDS = 900
+# In the first half of the backlog a JVM still compiles, imports load, connections open: a stream that runs for weeks
+# is measured by the second one.
+COLD_SHARE = 0.5
+WAIT_SECONDS = 1800
 
 
 @dataclass(frozen=True)
