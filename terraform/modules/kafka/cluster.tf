@@ -106,4 +106,6 @@ resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/vendedlogs/${var.name}/kafka"
   kms_key_id        = var.logs.kms_key_arn
   retention_in_days = var.logs.retention_days
+
+  depends_on = [terraform_data.fixed]
 }

@@ -1,9 +1,7 @@
 # Three zones, three kinds of subnets, and one way out or one a zone.
 
 mock_provider "aws" {
-  mock_data "aws_partition" {
-    defaults = { partition = "aws" }
-  }
+  source = "./tests/mocks"
 }
 
 variables {

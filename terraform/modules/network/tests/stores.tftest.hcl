@@ -1,9 +1,7 @@
 # How stores reach the VPC: not at all, by VPN from the hubs, or by the retailer's Transit Gateway.
 
 mock_provider "aws" {
-  mock_data "aws_partition" {
-    defaults = { partition = "aws" }
-  }
+  source = "./tests/mocks"
 }
 
 variables {

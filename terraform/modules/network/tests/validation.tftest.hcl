@@ -1,6 +1,8 @@
 # What is refused, and says what to write instead. Every other value of a run is right.
 
-mock_provider "aws" {}
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
 
 variables {
   name               = "tillstream-test"
@@ -20,11 +22,10 @@ run "nothing_fits" {
     cidr               = "10.20.0.0/24"
     availability_zones = ["eu-central-1a", "eu-central-1b"]
     nat                = "none"
-    stores             = { way_in = "internet" }
     flow_logs          = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000001", retention_days = 100 }
   }
 
-  expect_failures = [var.name, var.account_id, var.cidr, var.availability_zones, var.nat, var.stores, var.flow_logs]
+  expect_failures = [var.name, var.account_id, var.cidr, var.availability_zones, var.nat, var.flow_logs]
 }
 
 run "region_and_networks_that_are_none" {
@@ -34,10 +35,9 @@ run "region_and_networks_that_are_none" {
     region             = "Frankfurt"
     availability_zones = ["Frankfurt-a", "Frankfurt-b", "Frankfurt-c"]
     cidr               = "10.20.0.1/16"
-    stores             = { cidrs = ["0.0.0.0/0"] }
   }
 
-  expect_failures = [var.region, var.cidr, var.stores]
+  expect_failures = [var.region, var.cidr]
 }
 
 run "vpc_larger_than_aws_has_it_and_zones_of_elsewhere" {
@@ -46,10 +46,39 @@ run "vpc_larger_than_aws_has_it_and_zones_of_elsewhere" {
   variables {
     cidr               = "10.0.0.0/8"
     availability_zones = ["us-east-1a", "us-east-1b", "us-east-1c"]
-    stores             = { cidrs = ["172.16.0.1/12"] }
   }
 
-  expect_failures = [var.cidr, var.availability_zones, var.stores]
+  expect_failures = [var.cidr, var.availability_zones]
+}
+
+run "an_unknown_way_in" {
+  command = plan
+
+  variables {
+    stores = { cidrs = ["10.64.0.0/12"], way_in = "internet" }
+  }
+
+  expect_failures = [var.stores]
+}
+
+run "everybody_is_a_store" {
+  command = plan
+
+  variables {
+    stores = { cidrs = ["0.0.0.0/0"] }
+  }
+
+  expect_failures = [var.stores]
+}
+
+run "a_network_not_named_by_its_first_address" {
+  command = plan
+
+  variables {
+    stores = { cidrs = ["172.16.0.1/12"] }
+  }
+
+  expect_failures = [var.stores]
 }
 
 run "the_same_zone_twice_and_stores_inside_the_vpc" {
