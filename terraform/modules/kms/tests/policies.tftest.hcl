@@ -134,7 +134,7 @@ run "services_use_keys_for_this_account_only" {
 
   assert {
     condition = jsondecode(aws_kms_key.this["logs"].policy).Statement[1].Principal == { Service = "logs.eu-central-1.amazonaws.com" } && jsondecode(aws_kms_key.this["logs"].policy).Statement[1].Condition == {
-      ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:aws:logs:eu-central-1:123456789012:log-group:*tillstream-test*" }
+      StringLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:aws:logs:eu-central-1:123456789012:log-group:*tillstream-test*" }
     }
     error_message = "CloudWatch Logs may use the key for groups of others."
   }
