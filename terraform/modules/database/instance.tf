@@ -66,31 +66,27 @@ resource "aws_db_subnet_group" "this" {
 # Parameters
 ################################################################################
 
-locals {
-  family = "postgres${split(".", var.engine_version)[0]}"
-
-  parameters = {
-    # Whoever connects without TLS is refused.
-    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html
-    "rds.force_ssl" = "1"
-    # Changes of the schema, and what takes longer than a second.
-    "log_statement"              = "ddl"
-    "log_min_duration_statement" = "1000"
-  }
-}
-
 resource "aws_db_parameter_group" "this" {
   name_prefix = "${var.name}-"
   description = "Parameters of the database ${var.name}"
-  family      = local.family
+  family      = "postgres${var.engine_version}"
 
-  dynamic "parameter" {
-    for_each = local.parameters
+  # Whoever connects without TLS is refused.
+  # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html
+  parameter {
+    name  = "rds.force_ssl"
+    value = "1"
+  }
 
-    content {
-      name  = parameter.key
-      value = parameter.value
-    }
+  # Into the log: changes of the schema, and what takes longer than a second.
+  parameter {
+    name  = "log_statement"
+    value = "ddl"
+  }
+
+  parameter {
+    name  = "log_min_duration_statement"
+    value = "1000"
   }
 
   lifecycle {
