@@ -3,8 +3,9 @@ terraform {
 
   required_providers {
     aws = {
-      source  = "hashicorp/aws"
-      version = "~> 5.100"
+      source = "hashicorp/aws"
+      # Exact, as no lock file is committed here: one made from a mirror knows the checksum of one platform only.
+      version = "5.100.0"
     }
   }
 }
