@@ -3,8 +3,11 @@
 ################################################################################
 
 locals {
-  # Tables and their logs; Spark's checkpoints; what jobs are made of and leave behind.
-  buckets = toset(["lake", "checkpoints", "artifacts"])
+  # Tables and their logs; Spark's checkpoints; what jobs are made of and leave behind; who asked S3 for what.
+  buckets = toset(["lake", "checkpoints", "artifacts", "access-logs"])
+
+  # Everything but the log of accesses itself: to log its own would never end.
+  logged = setsubtract(local.buckets, ["access-logs"])
 }
 
 resource "aws_s3_bucket" "this" {
