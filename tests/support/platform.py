@@ -31,8 +31,12 @@ class Cloud:
 
     def client(self, workload: str, service: str = "s3") -> Any:
         """A client with the rights of one workload, by a token of its own."""
-        token = self.account.issuer.mint(workload)
-        return client(self.account, assume(self.account, self.made.role_arns[workload], token), service)
+        return client(self.account, assume(self.account, self.made.role_arns[workload], self.token(workload)), service)
+
+    def token(self, workload: str, **changes: Any) -> str:
+        """A token as a pod of this workload finds it, but for the changes."""
+        namespace, name = self.made.subjects[workload].split(":")
+        return self.account.issuer.mint(name, **({"namespace": namespace} | changes))
 
     def administrator(self, service: str = "s3") -> Any:
         """A client with every right, to look behind the roles."""
@@ -75,7 +79,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     try:
         with Provisioning(account, directory / "terraform", keep_administrator=True) as provisioning:
             made = provisioning.outputs()
-            with TokenFiles(account.issuer, directory / "tokens", made.role_arns) as tokens:
+            with TokenFiles(account.issuer, directory / "tokens", made.platform_roles()) as tokens:
                 yield Cloud(account, provisioning, made, tokens)
     finally:
         account.stop()

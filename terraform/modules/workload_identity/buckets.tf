@@ -119,7 +119,7 @@ locals {
 
   # Only buckets that are encrypted by a key of one's own need leave to use it. An upload in parts also reads it back.
   # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
-  bucket_key_statements = var.kms_keys == null ? {} : {
+  bucket_key_statements = {
     for workload, buckets in local.grants : workload => [
       {
         Sid    = "UseKeyOfBuckets"
@@ -128,9 +128,9 @@ locals {
           ["kms:Decrypt"],
           anytrue([for grant in values(buckets) : length(grant.write) > 0]) ? ["kms:GenerateDataKey"] : [],
         )
-        Resource  = [var.kms_keys.lake]
+        Resource  = [local.kms_keys.lake]
         Condition = { StringEquals = { "kms:ViaService" = "s3.${var.account.region}.amazonaws.com" } }
       },
-    ]
+    ] if var.kms_keys != null
   }
 }

@@ -60,7 +60,7 @@ locals {
       ],
       # https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html#ebs-encryption-permissions
       [
-        for keys in [var.kms_keys] : {
+        for keys in [local.kms_keys] : {
           Sid    = "EncryptVolumes"
           Effect = "Allow"
           Action = [
@@ -75,7 +75,7 @@ locals {
         } if var.kms_keys != null
       ],
       [
-        for keys in [var.kms_keys] : {
+        for keys in [local.kms_keys] : {
           Sid       = "LetEc2UseKeyOfVolumes"
           Effect    = "Allow"
           Action    = ["kms:CreateGrant"]

@@ -5,8 +5,9 @@
 locals {
   # arn:aws:kafka:<region>:<account>:topic/<cluster>/<uuid>/<topic>
   # https://docs.aws.amazon.com/msk/latest/developerguide/kafka-actions.html#msk-iam-resources
-  kafka_topics = var.kafka == null ? null : replace(var.kafka.cluster_arn, ":cluster/", ":topic/")
-  kafka_groups = var.kafka == null ? null : replace(var.kafka.cluster_arn, ":cluster/", ":group/")
+  kafka_cluster = var.kafka == null ? "" : var.kafka.cluster_arn
+  kafka_topics  = replace(local.kafka_cluster, ":cluster/", ":topic/")
+  kafka_groups  = replace(local.kafka_cluster, ":cluster/", ":group/")
 
   consumed_topics = {
     for workload in local.workloads : workload => sort([
@@ -20,14 +21,14 @@ locals {
   }
 
   # Each action comes with those that Kafka asks for beside it (`Required actions` of the page above).
-  client_statements = var.kafka == null ? {} : {
+  client_statements = {
     for workload in local.workloads : workload => concat(
       [
         for topics in [distinct(concat(local.consumed_topics[workload], local.produced_topics[workload]))] : {
           Sid      = "ConnectToKafka"
           Effect   = "Allow"
           Action   = ["kafka-cluster:Connect"]
-          Resource = [var.kafka.cluster_arn]
+          Resource = [local.kafka_cluster]
         } if length(topics) > 0
       ],
       [
@@ -60,16 +61,16 @@ locals {
           Sid      = "ProduceWithoutDuplicates"
           Effect   = "Allow"
           Action   = ["kafka-cluster:WriteDataIdempotently"]
-          Resource = [var.kafka.cluster_arn]
+          Resource = [local.kafka_cluster]
         } if length(topics) > 0
       ],
-    )
+    ) if var.kafka != null
   }
 
   # `tillstream topics`: AlterCluster writes ACLs, the stores' first ones included. It deletes no topic and reads no
   # message, and makes and changes those of contracts only; but it sees all, to name what no contract describes.
-  administrator_statements = var.kafka == null ? {} : {
-    topics = [
+  administrator_statements = {
+    for workload in ["topics"] : workload => [
       {
         Sid    = "AdministerCluster"
         Effect = "Allow"
@@ -78,7 +79,7 @@ locals {
           "kafka-cluster:Connect",
           "kafka-cluster:DescribeCluster",
         ]
-        Resource = [var.kafka.cluster_arn]
+        Resource = [local.kafka_cluster]
       },
       {
         Sid      = "SeeTopics"
@@ -92,6 +93,6 @@ locals {
         Action   = ["kafka-cluster:AlterTopicDynamicConfiguration", "kafka-cluster:CreateTopic"]
         Resource = [for topic in sort([for contract in values(local.feeds) : contract.topic]) : "${local.kafka_topics}/${topic}"]
       },
-    ]
+    ] if var.kafka != null
   }
 }

@@ -4,8 +4,8 @@
 
 locals {
   # Copies the named secrets into the cluster, and cannot list any.
-  secret_statements = length(var.secret_arns) == 0 ? {} : {
-    external-secrets = concat(
+  secret_statements = {
+    for workload in ["external-secrets"] : workload => concat(
       [
         {
           Sid      = "ReadSecrets"
@@ -15,7 +15,7 @@ locals {
         },
       ],
       [
-        for keys in [var.kms_keys] : {
+        for keys in [local.kms_keys] : {
           Sid       = "UseKeyOfSecrets"
           Effect    = "Allow"
           Action    = ["kms:Decrypt"]
@@ -23,7 +23,7 @@ locals {
           Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.${var.account.region}.amazonaws.com" } }
         } if var.kms_keys != null
       ],
-    )
+    ) if length(var.secret_arns) > 0
   }
 
   # CloudWatch knows no resource for these: they read the metrics of the account, here of one region.
@@ -41,19 +41,19 @@ locals {
   }
 
   # Which of the two pages is chosen in Git; a switch must not wait for Terraform.
-  paging_statements = var.paging == null ? {} : {
+  paging_statements = {
     for workload in ["alertmanager", "grafana"] : workload => concat(
       [
         {
           Sid      = "Page"
           Effect   = "Allow"
           Action   = ["sns:Publish"]
-          Resource = [var.paging.oncall_topic_arn, var.paging.watchdog_topic_arn]
+          Resource = [local.paging.oncall_topic_arn, local.paging.watchdog_topic_arn]
         },
       ],
       [
         # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-        for keys in [var.kms_keys] : {
+        for keys in [local.kms_keys] : {
           Sid       = "UseKeyOfPaging"
           Effect    = "Allow"
           Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -61,6 +61,6 @@ locals {
           Condition = { StringEquals = { "kms:ViaService" = "sns.${var.account.region}.amazonaws.com" } }
         } if var.kms_keys != null
       ],
-    )
+    ) if var.paging != null
   }
 }
