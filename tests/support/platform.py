@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -45,16 +46,22 @@ class Cloud:
 
 def assume(account: Account, role_arn: str, token: str) -> dict[str, str]:
     """Exchange a token for the temporary credentials of a role. Raises botocore's ClientError where STS refuses."""
-    sts = boto3.client(
-        "sts",
-        region_name=REGION,
-        endpoint_url=account.endpoint,
-        verify=str(account.ca_file),
-        config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}),
-    )
+    sts = _anonymous_sts(account.endpoint, str(account.ca_file))
     answer = sts.assume_role_with_web_identity(RoleArn=role_arn, RoleSessionName="test", WebIdentityToken=token)
     credentials: dict[str, str] = answer["Credentials"]
     return credentials
+
+
+@cache
+def _anonymous_sts(endpoint: str, ca_file: str) -> Any:
+    """A client without credentials: who has a token needs none."""
+    return boto3.client(
+        "sts",
+        region_name=REGION,
+        endpoint_url=endpoint,
+        verify=ca_file,
+        config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}),
+    )
 
 
 def client(account: Account, credentials: dict[str, str], service: str = "s3") -> Any:
