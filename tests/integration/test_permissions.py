@@ -5,8 +5,10 @@ grants succeeds, everything else is refused, each refusal beside a leave (anothe
 administrator's).
 """
 
+import fnmatch
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jwt
@@ -19,7 +21,6 @@ from lake.tables import definitions
 from local.aws.issuer import Issuer
 from local.aws.provision import variables
 from tests.support.permissions import Place, expected, in_policy, matrix, workloads
-from tests.support.permissions_table import UNREVIEWED
 from tests.support.platform import Cloud, assume
 
 pytestmark = pytest.mark.integration
@@ -70,7 +71,7 @@ def test_every_request_at_every_place(cloud: Cloud, seeded: Mapping[Place, str],
         for letter, requests in REQUESTS.items():
             for number, request in enumerate(requests):
                 # A listing asks for the place itself, everything else for an object in it.
-                granted = not _is_refused(lambda: request(s3, bucket, place.prefix if letter == "L" else key))
+                granted = not _is_refused(partial(request, s3, bucket, place.prefix if letter == "L" else key))
                 if granted != (letter in cells[workload]):
                     wrong.append(f"{letter} (request {number}) at {place} was {'granted' if granted else 'refused'}")
                 if granted and letter in "WD":
@@ -217,15 +218,15 @@ def test_accesses_are_logged(cloud: Cloud):
     ("asked", "granted"),
     [
         pytest.param({}, True, id="no header"),
-        pytest.param({"ServerSideEncryption": "aws:kms"}, True, id="the algorithm"),
         pytest.param({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "lake"}, True, id="the key"),
+        pytest.param({"ServerSideEncryption": "aws:kms"}, False, id="the key that AWS keeps for S3"),
         pytest.param({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "another"}, False, id="another key"),
         pytest.param({"ServerSideEncryption": "AES256"}, False, id="a key of S3's"),
         pytest.param({"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}, False, id="a key of one's own"),
     ],
 )
 @pytest.mark.parametrize("in_parts", [False, True], ids=["whole", "in parts"])
-def test_only_the_lakes_key_encrypts(cloud: Cloud, asked: dict[str, str], granted: bool, in_parts: bool):
+def test_only_the_lakes_key_encrypts(cloud: Cloud, asked: dict[str, str], *, granted: bool, in_parts: bool):
     """A put that names no key is taken, as the bucket encrypts; one that names another than the bucket's is refused."""
     ingest, lake = cloud.client("spark-ingest"), cloud.made.buckets["lake"]
     if key := asked.get("SSEKMSKeyId"):
@@ -267,8 +268,8 @@ def test_lifecycle_and_an_empty_second_plan(cloud: Cloud):
 
 
 def test_policies_are_plain(cloud: Cloud):
-    """Every policy of a role or bucket passes parliament, names no action by a star, and no resource by a star that the
-    table does not give a reason for.
+    """Every policy of a role or bucket passes parliament; no role's names an action by a star. What stars there are
+    among resources has a reason: the policies are the table.
     """
     iam, s3 = cloud.administrator("iam"), cloud.administrator()
     for workload, arn in cloud.made.role_arns.items():
@@ -282,10 +283,24 @@ def test_policies_are_plain(cloud: Cloud):
 
 
 def _findings(policy: Mapping[str, Any]) -> list[str]:
+    """What parliament finds. It reads each statement by itself: where an action takes two kinds of resources, each
+    under its own condition, what it misses in one statement must stand in another.
+    """
     from parliament import analyze_policy_string  # noqa: PLC0415 - it reads all of IAM's actions when imported
 
-    findings = analyze_policy_string(json.dumps(policy)).findings
-    return [f"{each.issue}: {each.detail} {each.location}" for each in findings if each.issue not in UNREVIEWED]
+    found = []
+    for finding in analyze_policy_string(json.dumps(policy)).findings:
+        missing = finding.detail if finding.issue == "RESOURCE_MISMATCH" else []
+        elsewhere = [
+            any(
+                each["action"] in statement["Action"] and fnmatch.filter(statement["Resource"], each["required_format"])
+                for statement in policy["Statement"]
+            )
+            for each in missing
+        ]
+        if not elsewhere or not all(elsewhere):
+            found.append(f"{finding.issue}: {finding.detail} {finding.location}")
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,26 @@
 """Reads the table of permissions, and writes docs/permissions.md from it.
 
-    python -m tests.support.permissions
+python -m tests.support.permissions
 """
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.support.permissions_table import ACTIONS, BUCKETS, PLACE, REQUESTS, REVIEWED, UNUSED, WITHOUT_BUCKETS
+from tests.support.permissions_table import (
+    ACTIONS,
+    BUCKETS,
+    CLUSTER,
+    PLACE,
+    REFUSED,
+    REQUESTS,
+    REVIEWED,
+    UNUSED,
+    WITHOUT_BUCKETS,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "permissions.md"
@@ -24,6 +36,9 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.bucket}/{self.prefix}"
+
+    def within(self, other: "Place") -> bool:
+        return self.bucket == other.bucket and self.prefix.startswith(other.prefix)
 
 
 @dataclass(frozen=True, order=True)
@@ -56,7 +71,7 @@ def workloads() -> list[str]:
 def granted(workload: str, letter: str) -> list[Place]:
     """The places where the workload has the letter, without those within another of them."""
     places = [place for place, cells in matrix().items() if letter in cells[workload]]
-    return [place for place in places if not any(_within(place, other) for other in places)]
+    return [place for place in places if not any(place != other and place.within(other) for other in places)]
 
 
 def expected(workload: str, bucket_names: Mapping[str, str]) -> set[Permission]:
@@ -82,11 +97,14 @@ def conditions(condition: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
             yield f"{operator} {key} {value}"
 
 
+_PARTS = {"Sid", "Effect", "Action", "Resource"}
+
+
 def in_policy(policy: Mapping[str, list[Mapping[str, object]]]) -> set[Permission]:
     """Everything that a policy grants. Raise ValueError where a statement is no plain leave."""
     found = set()
     for statement in policy["Statement"]:
-        if statement["Effect"] != "Allow" or not {"Sid", "Effect", "Action", "Resource"} <= set(statement):
+        if statement["Effect"] != "Allow" or set(statement) - {"Condition"} != _PARTS:
             raise ValueError(f"{statement} is no plain leave")
         tests = [""]
         if condition := statement.get("Condition"):
@@ -101,10 +119,6 @@ def in_policy(policy: Mapping[str, list[Mapping[str, object]]]) -> set[Permissio
             for test in tests
         }
     return found
-
-
-def _within(place: Place, other: Place) -> bool:
-    return place != other and place.bucket == other.bucket and place.prefix.startswith(other.prefix)
 
 
 def _strings(value: object) -> Iterable[str]:
@@ -129,18 +143,42 @@ class Requested:
         return next(letter for letter, actions in ACTIONS.items() if self.action in actions)
 
     @property
+    def _key(self) -> str:
+        return f"{self.prefix}/".lstrip("/")
+
+    @property
     def place(self) -> Place:
         """The narrowest place of the table that it falls into."""
-        matching = [
-            place for place in matrix() if place.bucket == self.bucket and f"{self.prefix}/".startswith(place.prefix)
-        ]
+        matching = [place for place in matrix() if place.bucket == self.bucket and self._key.startswith(place.prefix)]
         return max(matching, key=lambda place: len(place.prefix))
 
 
-def recorded() -> set[Requested]:
-    """What a run of the whole pipeline asked S3 for: see tests/e2e/test_recorded_requests.py."""
-    return {Requested(*line.split()) for line in RECORD.read_text().splitlines() if line and not line.startswith("#")}
+def recorded(*, allowed: bool) -> set[Requested]:
+    """What a run of the whole pipeline asked S3 for, and got or not: see tests/long/test_recorded_requests.py."""
+    return parse_record(RECORD.read_text(), allowed=allowed)
 
+
+def parse_record(record: str, *, allowed: bool) -> set[Requested]:
+    lines = (line.split() for line in record.splitlines() if not line.startswith("#"))
+    return {Requested(*fields) for verdict, *fields in lines if (verdict == "allowed") == allowed}
+
+
+def record_of(file: Path) -> str:
+    """What the emulated AWS recorded (`local.aws.recording`), as lines to commit."""
+    lines = set()
+    for line in map(json.loads, file.read_text().splitlines()):
+        verdict = "allowed" if line["allowed"] else "refused"
+        # Random names of objects would be other ones in every run.
+        prefix = re.sub(r"/part-.+", "/part-", line["prefix"]) or "/"
+        workload, bucket = (line[name].removeprefix(f"{CLUSTER}-") for name in ("role", "bucket"))
+        lines.add(f"{verdict} {workload} {line['action']} {bucket} {prefix}")
+    return "\n".join([*_RECORD_HEAD, *sorted(lines), ""])
+
+
+_RECORD_HEAD = (
+    "# What each workload asked S3 for in a run of the whole pipeline: `make record-requests` writes this anew.",
+    "# verdict workload action bucket, and the first two steps of the key, values of partitions left out",
+)
 
 
 # --- the document ----------------------------------------------------------------------------------------------------
@@ -183,8 +221,18 @@ def _buckets() -> list[str]:
     for place, cells in matrix().items():
         name = f"`{place}`" if place.prefix else f"`{place.bucket}`, whole"
         lines.append(f"| {name} | {' | '.join(cells[column] for column in columns)} |")
-    lines += ["", "What no run of the pipeline has used yet:", ""]
+    lines += [
+        "",
+        (
+            "A run of the whole pipeline is recorded: what each workload asked S3 for, and got "
+            "([record](../tests/support/recorded_requests.txt)). All of it stands above, and all that stands above is "
+            "in it, but for:"
+        ),
+        "",
+    ]
     lines += [f"- {workload}, {letters} of `{place}`: {why}" for (workload, letters, place), why in UNUSED.items()]
+    lines += ["", "Asked for, and refused in good order:", ""]
+    lines += [f"- {workload}, `{action}` of `{place}`: {why}" for (workload, action, place), why in REFUSED.items()]
     return [*lines, ""]
 
 

@@ -59,6 +59,21 @@ locals {
             }
           },
           {
+            # Who asks for KMS and names no key gets the one that AWS keeps for S3.
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html#AmazonS3-PutObject-request-header-SSEKMSKeyId
+            Sid       = "DenyKeyOfAws"
+            Effect    = "Deny"
+            Principal = "*"
+            Action    = "s3:PutObject"
+            Resource  = ["${bucket.arn}/*"]
+            Condition = {
+              Null = {
+                "s3:x-amz-server-side-encryption"                = "false"
+                "s3:x-amz-server-side-encryption-aws-kms-key-id" = "true"
+              }
+            }
+          },
+          {
             Sid       = "DenyOtherKeys"
             Effect    = "Deny"
             Principal = "*"

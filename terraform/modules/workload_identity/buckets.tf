@@ -44,8 +44,8 @@ locals {
           local.read_tables["quality"],
           local.shared_tables,
           local.read_manifests["quality"],
-          local.dimension_tables,
           local.curated_tables,
+          ["dim_stores/"],
         )
         write  = []
         delete = []

@@ -114,13 +114,16 @@ run "key_of_ones_own" {
         Null            = { "s3:x-amz-server-side-encryption" = "false" }
         StringNotEquals = { "s3:x-amz-server-side-encryption" = "aws:kms" }
       }
+      DenyKeyOfAws = {
+        Null = { "s3:x-amz-server-side-encryption" = "false", "s3:x-amz-server-side-encryption-aws-kms-key-id" = "true" }
+      }
       DenyOtherKeys = {
         Null            = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "false" }
         StringNotEquals = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "arn:aws:kms:eu-central-1:123456789012:key/lake" }
       }
       DenyKeysOfTheSender = { Null = { "s3:x-amz-server-side-encryption-customer-algorithm" = "false" } }
     }
-    error_message = "Another algorithm, another key and a key of the sender are refused; a put that names none is not."
+    error_message = "Another algorithm, another key, that of AWS and one of the sender are refused; a put that names none is not."
   }
 
   assert {
