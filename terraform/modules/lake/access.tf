@@ -80,8 +80,8 @@ locals {
             Action    = "s3:PutObject"
             Resource  = ["${bucket.arn}/*"]
             Condition = {
-              Null            = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "false" }
-              StringNotEquals = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = local.keys[name] }
+              Null         = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "false" }
+              ArnNotEquals = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = local.keys[name] }
             }
           },
           {

@@ -118,8 +118,8 @@ run "key_of_ones_own" {
         Null = { "s3:x-amz-server-side-encryption" = "false", "s3:x-amz-server-side-encryption-aws-kms-key-id" = "true" }
       }
       DenyOtherKeys = {
-        Null            = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "false" }
-        StringNotEquals = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "arn:aws:kms:eu-central-1:123456789012:key/lake" }
+        Null         = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "false" }
+        ArnNotEquals = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "arn:aws:kms:eu-central-1:123456789012:key/lake" }
       }
       DenyKeysOfTheSender = { Null = { "s3:x-amz-server-side-encryption-customer-algorithm" = "false" } }
     }
