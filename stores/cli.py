@@ -19,7 +19,8 @@ from stores.metrics import StoreMetrics
 from stores.outbox import MAX_PENDING, Outbox
 from stores.sealing import StoreSeal, topics_of
 from stores.sender import Sender
-from topics.settings import KafkaSettings, Mtls
+from topics.logins import Mtls
+from topics.settings import KafkaSettings
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
