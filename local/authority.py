@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from stores.authority import LIFETIME, AuthorityError, Identity, builder, key_usage, pem_key
 from stores.authority import Authority as Issuer
-from stores.authority import AuthorityError, Identity, builder, key_usage, pem_key
 from stores.files import write_private
 
 __all__ = ["Authority", "AuthorityError", "Identity"]
@@ -40,13 +40,22 @@ class Authority(Issuer):
         write_private(directory / "ca.pem", certificate.public_bytes(serialization.Encoding.PEM))
         return cls(directory)
 
-    def issue_server(self, name: str, hosts: Iterable[str] = ("127.0.0.1", "localhost")) -> Identity:
+    def issue_server(
+        self,
+        name: str,
+        hosts: Iterable[str] = ("127.0.0.1", "localhost"),
+        *,
+        starts: dt.datetime | None = None,
+        lifetime: dt.timedelta = LIFETIME,
+    ) -> Identity:
         """A certificate for a server at these host names and addresses; it may log in to its peers, too."""
         return self._issue(
             f"CN={name},O=Tillstream",
             self.directory / "servers" / name,
             usages=(ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH),
             hosts=hosts,
+            starts=starts,
+            lifetime=lifetime,
         )
 
     def java_truststore(self, path: Path, password: str) -> Path:
