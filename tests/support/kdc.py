@@ -5,24 +5,20 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from local import processes
 from local.files import free_ports, write_private
 from tests.support.waiting import wait_for
 
 REALM = "TILLSTREAM.INVALID"
 # Debian keeps servers where an ordinary user's PATH does not look.
+PROGRAMS = ("krb5kdc", "kdb5_util", "kadmin.local", "kinit")
 SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 PACKAGES = "krb5-kdc krb5-admin-server krb5-user librdkafka-dev libsasl2-modules-gssapi-mit python3-dev gcc"
 
 
-def program(name: str) -> str:
-    """The path of a program of Kerberos; skips the test where it is not installed."""
-    found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), *SBIN)))
-    if found is None:
-        pytest.skip(f"{name} is missing. As root on Debian: apt-get install {PACKAGES}")
-    return found
+def program(name: str) -> str | None:
+    """The path of a program of Kerberos, where it is installed."""
+    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), *SBIN)))
 
 
 class Kdc:
@@ -49,9 +45,15 @@ class Kdc:
         }
         self._run("kdb5_util", "create", "-s", "-r", REALM, "-P", "of this test alone")
         self._process = processes.spawn(
-            [program("krb5kdc"), "-n"], directory / "krb5kdc.log", environment=self._environment
+            [str(program("krb5kdc")), "-n"], directory / "krb5kdc.log", environment=self._environment
         )
         wait_for(lambda: "commencing operation" in self._log(), 30, "an answer of the KDC")
+
+    @staticmethod
+    def missing() -> str | None:
+        """What of Kerberos this machine lacks, and how to get it; None if nothing."""
+        lacking = [name for name in PROGRAMS if program(name) is None]
+        return f"{', '.join(lacking)} missing. As root on Debian: apt-get install {PACKAGES}" if lacking else None
 
     def principal(self, name: str) -> tuple[str, Path]:
         """Make a principal; its full name, and the keytab that holds its key."""
@@ -72,4 +74,4 @@ class Kdc:
         return log.read_text() if log.exists() else ""
 
     def _run(self, name: str, *arguments: str) -> None:
-        subprocess.run([program(name), *arguments], env=self._environment, check=True, capture_output=True)
+        subprocess.run([str(program(name)), *arguments], env=self._environment, check=True, capture_output=True)

@@ -52,13 +52,26 @@ class WaysIn:
         token = self.issuer.mint("spark-ingest", **{"audience": AUDIENCE, **how})  # type: ignore[arg-type] # as named
         return write_private(self.directory / "tokens" / name, token)
 
+    def environment(self, way: str) -> dict[str, str]:
+        """The variables of a process that takes this way in with the right log-in."""
+        settings = self.settings(way)
+        login = settings.login
+        variables = {"BOOTSTRAP": settings.bootstrap, "LOGIN": way, "CA_FILE": str(settings.ca_file)}
+        if isinstance(login, Mtls):
+            variables |= {"CERT_FILE": str(login.certificate_file), "KEY_FILE": str(login.key_file)}
+        elif isinstance(login, Scram):
+            variables |= {"USERNAME": login.username, "PASSWORD_FILE": str(login.password.file)}
+        elif isinstance(login, OAuthBearer):
+            variables |= {"TOKEN_FILE": str(login.token_file)}
+        return {f"TILLSTREAM_KAFKA_{name}": value for name, value in variables.items()}
+
     def _logins(self) -> dict[str, Login]:
         store = self.kafka.identities["330"]
         scram = Scram("spark-ingest", Secret(self.kafka.broker.password_file("spark-ingest")))
         return {
             "mtls": Mtls(store.certificate_file, store.key_file),
             "scram": scram,
-            "oauthbearer": OAuthBearer(self.token_file("good")),
+            "oauthbearer": OAuthBearer(self.token_file("good", lifetime_seconds=1800)),
             "iam": Iam(REGION),
             # Brokers that are not who they say they are, with a right log-in.
             "elsewhere": scram,
@@ -148,6 +161,9 @@ def ways_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WaysIn]:
         environment.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
         environment.setenv("AWS_REGION", REGION)
         environment.delenv("AWS_SESSION_TOKEN", raising=False)
-        running = start_ways_in(directory)
+        kdc = Kdc(directory / "kdc") if Kdc.missing() is None else None
+        running = start_ways_in(directory, kdc)
         yield running
         running.kafka.broker.stop()
+        if kdc:
+            kdc.stop()

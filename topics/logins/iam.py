@@ -22,7 +22,10 @@ class Iam:
     region: str
 
     def librdkafka(self) -> dict[str, Any]:
-        return {"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER", "oauth_cb": _tokens(self.region)}
+        token = _tokens(self.region)
+        # Asked for once here: librdkafka would wait ten seconds for a token and then not say why there is none.
+        token("")
+        return {"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER", "oauth_cb": token}
 
     def java(self) -> dict[str, str]:
         if os.environ.get("AWS_REGION") != self.region:
@@ -51,6 +54,7 @@ class Iam:
 def _tokens(region: str) -> Callable[[str], tuple[str, float]]:
     try:
         from aws_msk_iam_sasl_signer import MSKAuthTokenProvider  # noqa: PLC0415 - a store has no boto3
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
     except ImportError as error:
         raise SettingsError(
             "The log-in `iam` needs the package aws-msk-iam-sasl-signer-python, which images/spark has and a store "
@@ -58,7 +62,15 @@ def _tokens(region: str) -> Callable[[str], tuple[str, float]]:
         ) from error
 
     def token(_: str) -> tuple[str, float]:
-        signed, expires_ms = MSKAuthTokenProvider.generate_auth_token(region)
+        try:
+            signed, expires_ms = MSKAuthTokenProvider.generate_auth_token(region)
+        except (AttributeError, ValueError, BotoCoreError, ClientError) as error:
+            # Where the chain finds nothing, the signer looks for a key in None.
+            reason = "AWS's chain finds none" if isinstance(error, AttributeError) else str(error).rstrip(".")
+            raise SettingsError(
+                f"There are no credentials to log in to Kafka by IAM: {reason}. Nobody was logged in; see the service "
+                "account's role, AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE."
+            ) from error
         return signed, expires_ms / 1000
 
     return token

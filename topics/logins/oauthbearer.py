@@ -1,6 +1,8 @@
 import base64
 import json
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +22,8 @@ class OAuthBearer:
     token_file: Path
 
     def librdkafka(self) -> dict[str, Any]:
+        # Asked for once here: librdkafka would wait ten seconds for a token and then not say why there is none.
+        self.token()
         return {"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER", "oauth_cb": self.token}
 
     def java(self) -> dict[str, str]:
@@ -39,13 +43,23 @@ class OAuthBearer:
         token = read_text(self.token_file, "token").strip()
         try:
             body = token.split(".")[1]
-            return token, float(json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["exp"])
+            expires = float(json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["exp"])
         except (IndexError, ValueError, KeyError, TypeError) as error:
             # Not its text: whatever it is, it was meant to be a secret.
             raise SettingsError(
                 f"{self.token_file} holds no JWT with an expiry. Nobody was logged in; see who writes that file."
             ) from error
+        if expires <= time.time():
+            raise SettingsError(
+                f"The token in {self.token_file} expired at {_utc(expires)}; it is {_utc(time.time())} here. Nobody "
+                "was logged in; see who renews that file, and whether this machine's clock is right."
+            )
+        return token, expires
 
     @classmethod
     def from_variables(cls, variables: Variables) -> Self:
         return cls(variables.file("TOKEN_FILE"))
+
+
+def _utc(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
