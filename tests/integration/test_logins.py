@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-import shutil
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,8 +15,9 @@ from local.authority import Authority, Identity
 from local.aws.issuer import Issuer
 from local.files import write_private
 from tests.support.clients import deliver, first_error, read
+from tests.support.clock import clock_off
 from tests.support.waiting import wait_for
-from tests.support.ways_in import DAY, SECRET_KEY, TOPIC, WaysIn
+from tests.support.ways_in import DAY, REGION, SECRET_KEY, TOPIC, WaysIn
 from topics.connection import connect
 from topics.errors import SettingsError, TopicsError
 from topics.logins import Iam, Login, Mtls, OAuthBearer, Scram, Secret
@@ -164,24 +165,28 @@ def test_without_credentials_iam_says_so(ways_in: WaysIn, monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(SettingsError, match=r"AWS's chain finds none.*AWS_ROLE_ARN"):
-        connect(ways_in.settings("iam", Iam("eu-central-1")))
+        connect(ways_in.settings("iam", Iam(REGION)))
 
 
-def clients_at(offset: str, ways_in: WaysIn) -> dict[str, str]:
+def clients_at(offset_seconds: int, ways: WaysIn) -> dict[str, str]:
     """What clients see whose machine's clock is off."""
-    faketime = shutil.which("faketime")
-    if faketime is None:
-        pytest.skip("faketime is missing. As root on Debian: apt-get install faketime")
-    environments = {way: ways_in.environment(way) | {"AWS_REGION": "eu-central-1"} for way in WAYS}
-    command = [faketime, "-f", offset, sys.executable, "-c", CLIENT]
-    done = subprocess.run(command, input=json.dumps(environments), capture_output=True, text=True, check=True)
+    environments = {way: ways.environment(way) | {"AWS_REGION": REGION} for way in WAYS}
+    done = subprocess.run(
+        [sys.executable, "-c", CLIENT],
+        input=json.dumps(environments),
+        env=os.environ | clock_off(offset_seconds, ways.directory),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
     found: dict[str, str] = json.loads(done.stdout)
     return found
 
 
 def test_clock_an_hour_ahead(ways_in: WaysIn):
     """A client an hour ahead logs in by certificate and password; tokens are expired for it, or of the future."""
-    seen = clients_at("+1h", ways_in)
+    seen = clients_at(3600, ways_in)
     assert seen["mtls"] == seen["scram"] == "let in"
     assert "expired at" in seen["oauthbearer"]
     assert "this machine's clock" in seen["oauthbearer"]
@@ -190,7 +195,7 @@ def test_clock_an_hour_ahead(ways_in: WaysIn):
 
 def test_clock_an_hour_behind(ways_in: WaysIn):
     """A client an hour behind logs in by all but IAM, whose token has expired when it comes."""
-    seen = clients_at("-1h", ways_in)
+    seen = clients_at(-3600, ways_in)
     assert seen["mtls"] == seen["scram"] == seen["oauthbearer"] == "let in"
     assert "expired; renew it, or set the client's clock" in seen["iam"]
 
