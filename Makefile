@@ -70,7 +70,8 @@ checks: $(STAMPS)/checks ## What checks the Terraform: tflint, checkov, parliame
 $(STAMPS)/env: local/requirements.txt local/uv.txt pyproject.toml local/setup/environment local/setup/common.sh
 	@local/setup/environment && mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/jars: images/spark/pom.xml images/spark/SHA256SUMS local/kafka/pom.xml local/kafka/SHA256SUMS local/setup/jars local/setup/common.sh
+$(STAMPS)/jars: images/spark/pom.xml images/spark/SHA256SUMS local/kafka/pom.xml local/kafka/SHA256SUMS \
+		$(wildcard images/spark/java/*/*.java local/kafka/java/*/*.java) local/setup/jars local/setup/common.sh
 	@local/setup/jars && mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/bin: local/tools/go.mod local/tools/go.sum local/setup/tools local/setup/common.sh

@@ -43,6 +43,12 @@ class Machine:
     identities: Mapping[str, Mapping[str, str]]
 
 
+def spark_jars() -> list[Path]:
+    """What the image has beside pyspark's own jars."""
+    jars = ROOT / ".tools" / "jars"
+    return [*sorted((jars / "spark").glob("*.jar")), jars / "own" / "spark.jar"]
+
+
 def render(overlay: Path) -> list[dict[str, Any]]:
     """The SparkApplications of a kustomize overlay."""
     kustomize = ROOT / ".tools" / "bin" / "kustomize"
@@ -76,7 +82,7 @@ def submission(manifest: Mapping[str, Any], machine: Machine) -> Submission:
         str(Path(pyspark.__file__).parent / "bin" / "spark-submit"),
         f"--master=local[{executor['instances'] * executor['cores']}]",
         f"--driver-memory={spec['driver']['memory']}",
-        f"--jars={','.join(sorted(map(str, (ROOT / '.tools' / 'jars' / 'spark').glob('*.jar'))))}",
+        f"--jars={','.join(map(str, spark_jars()))}",
         *(f"--conf={key}={value}" for key, value in sorted(conf.items())),
         str(ROOT / PurePosixPath(main_file).relative_to(IMAGE_ROOT)),
         *map(str, spec.get("arguments", [])),

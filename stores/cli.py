@@ -4,7 +4,7 @@ import json
 import signal
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from stores.metrics import StoreMetrics
 from stores.outbox import MAX_PENDING, Outbox
 from stores.sealing import StoreSeal, topics_of
 from stores.sender import Sender
-from topics.settings import KafkaSettings, Mtls
+from topics.desired import STORE_ID
+from topics.logins import Mtls
+from topics.settings import KafkaSettings
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
@@ -104,6 +106,65 @@ def send(
         sender.run(stop, until_empty=drain)
         result = {"store_id": store_id, "unsent": outbox.depth()}
     click.echo(json.dumps(result) if as_data else f"store {store_id}: stopped with {result['unsent']} unsent")
+
+
+@stores.group()
+def certificates() -> None:
+    """What stores log in to Kafka with. A running sender takes up a renewed one by itself; `topics revoke` ends one."""
+
+
+_of_store = _options(
+    click.option("--store-id", required=True, help="The store."),
+    click.option("--generation", type=click.IntRange(min=1), required=True, help="The store's key_generation."),
+)
+_issuing = _options(
+    click.option("--authority", "authority_dir", type=DIRECTORY, required=True, help="Holds ca.pem and ca.key."),
+    click.option("--stores-dir", type=DIRECTORY, required=True, help="Where store-<id>.g<generation>.pem and .key go."),
+    click.option("--days", type=click.IntRange(1, 825), default=90, show_default=True, help="So long it is valid."),
+)
+
+
+@certificates.command()
+@_of_store
+@_issuing
+@_json
+def issue(store_id: str, generation: int, authority_dir: Path, stores_dir: Path, days: int, as_data: bool) -> None:
+    """Issue a store's first certificate of a generation, with a new key. Its rights come by `topics apply`."""
+    _issue(store_id, generation, authority_dir, stores_dir, days, as_data=as_data, renewed=False)
+
+
+@certificates.command()
+@_of_store
+@_issuing
+@_json
+def renew(store_id: str, generation: int, authority_dir: Path, stores_dir: Path, days: int, as_data: bool) -> None:
+    """Replace a certificate and its key, under the same name and with the same rights. Nothing is restarted."""
+    _issue(store_id, generation, authority_dir, stores_dir, days, as_data=as_data, renewed=True)
+
+
+def _issue(
+    store_id: str, generation: int, authority_dir: Path, stores_dir: Path, days: int, *, as_data: bool, renewed: bool
+) -> None:
+    from stores.authority import Authority, AuthorityError, not_after  # noqa: PLC0415 - only here
+
+    if not STORE_ID.fullmatch(store_id):
+        raise AuthorityError(f"{store_id!r} is no store id (letters, digits, _ and .). Nothing was issued.")
+    stem = f"store-{store_id}.g{generation}"
+    stands = stores_dir.joinpath(f"{stem}.pem").exists()
+    if stands != renewed:
+        raise AuthorityError(
+            f"{stores_dir / stem}.pem {'is there already' if stands else 'is not there'}. Nothing was changed; type "
+            f"`tillstream stores certificates {'renew' if stands else 'issue'}`, or give another generation."
+        )
+    made = Authority(authority_dir).issue_store(
+        store_id, generation, directory=stores_dir, lifetime=timedelta(days=days)
+    )
+    ends = not_after(made.certificate_file)
+    if as_data:
+        files = {"certificate_file": str(made.certificate_file), "key_file": str(made.key_file)}
+        click.echo(json.dumps({"principal": made.principal, **files, "not_after": ends.isoformat()}))
+    else:
+        click.echo(f"{made.principal}: {made.certificate_file}, valid until {ends:%Y-%m-%d %H:%M} UTC")
 
 
 @stores.command()

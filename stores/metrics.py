@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -30,6 +30,13 @@ class StoreMetrics:
             "tillstream_store_door_responses",
             "Answers of the HTTP door by status.",
             ["store_id", "status"],
+            registry=registry,
+        )
+
+        self.certificate_not_after = Gauge(
+            "tillstream_store_certificate_not_after_seconds",
+            "When the certificate ends that the sender is logged in with, in seconds since 1970.",
+            ["store_id"],
             registry=registry,
         )
 

@@ -3,6 +3,9 @@
 A row is marked as sent when Kafka has acknowledged it. A sender that is killed before it could mark sends those rows
 again when it comes back; readers tell the second copy by its event id. Messages have no time-out: while the broker
 is away librdkafka waits, backs off and tries again, and the outbox fills.
+
+librdkafka reads certificates and passwords once. When their files are replaced, the sender hands nothing more to its
+producer, waits until what is on its way has arrived, and goes on with a new one: no restart, order kept, nothing twice.
 """
 
 import fcntl
@@ -15,9 +18,11 @@ from typing import Any, Self
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from contracts.errors import TillstreamError
 from stores.errors import SenderError
 from stores.metrics import StoreMetrics
 from stores.outbox import Outbox
+from stores.renewal import LoginWatch, not_after_seconds
 from stores.sealing import Message, Seal
 from topics.settings import KafkaSettings
 
@@ -30,6 +35,10 @@ CONNECT_MS = 60_000
 IDLE_SECONDS = 0.05
 FIRST_BACK_OFF_SECONDS = 0.5
 LONGEST_BACK_OFF_SECONDS = 30.0
+LOOK_SECONDS = 1.0
+"""So often the files of the log-in are looked at."""
+HAND_OVER_SECONDS = 30.0
+"""A producer whose log-in was replaced has so long to bring home what is on its way; then it is sent again."""
 
 # Waiting does not help against these, and going round them would break the order.
 REFUSALS = {
@@ -138,6 +147,9 @@ class Sender:
         self._handed_over = 0
         self._back_off_seconds = FIRST_BACK_OFF_SECONDS
         self._retry_at = 0.0
+        self._watch = LoginWatch(settings, LOOK_SECONDS)
+        self._successor: Session | None = None
+        self._hand_over_until = 0.0
         self._lock = _sole_sender(outbox)
 
     def __enter__(self) -> Self:
@@ -153,7 +165,7 @@ class Sender:
 
     def connect(self, timeout_seconds: float = 60) -> None:
         """Connect now and not with the first message. Raises SenderError where Kafka does not answer."""
-        self.session = self.session or Session(self._settings, self._metrics, self.outbox.store_id)
+        self.session = self.session or self._begin()
         try:
             self.session.producer.list_topics(timeout=timeout_seconds)
         except KafkaException as error:
@@ -183,8 +195,10 @@ class Sender:
         if self.session is None:
             if time.monotonic() < self._retry_at:
                 return
-            self.session = Session(self._settings, self._metrics, self.outbox.store_id)
+            self.session = self._begin()
             self._handed_over = 0
+        if self._renewing():
+            return
         room = WINDOW - self.session.in_flight
         for row in self.outbox.pending(room, after=self._handed_over) if room > 0 else ():
             try:
@@ -206,6 +220,8 @@ class Sender:
             self._end(session, session.failure)
         elif marked:
             self._back_off_seconds = FIRST_BACK_OFF_SECONDS
+        if self._successor:
+            self._hand_over(session, self._successor)
         return marked
 
     def close(self, timeout_seconds: float = 10) -> None:
@@ -217,10 +233,54 @@ class Sender:
 
     def abandon(self) -> None:
         """Let go at once, as a kill would: nothing more is marked."""
-        if self.session:
-            self.session.close()
-        self.session = None
+        for session in (self.session, self._successor):
+            if session:
+                session.close()
+        self.session = self._successor = None
         self._lock.close()
+
+    def _begin(self) -> Session:
+        """A producer with the log-in as its files are now. Raises SenderError where they cannot be used."""
+        self._watch.note()
+        try:
+            ends = not_after_seconds(self._settings)
+            session = Session(self._settings, self._metrics, self.outbox.store_id)
+        except (KafkaException, TillstreamError) as error:
+            raise SenderError(
+                f"The log-in of store {self.outbox.store_id} cannot be used: {_text(error)}. Nothing was sent, all is "
+                f"in {self.outbox.path}. Check the files of TILLSTREAM_KAFKA_LOGIN, then start the sender again."
+            ) from error
+        if ends is not None:
+            self._metrics.certificate_not_after.labels(self.outbox.store_id).set(ends)
+        return session
+
+    def _renewing(self) -> bool:
+        """Look for a replaced log-in, and make its producer. True while the old one brings home what it has."""
+        if self._successor is None and self._watch.changed():
+            try:
+                self._successor = self._begin()
+            except SenderError as error:
+                # A certificate that stands there before its key, for example: the next look finds both.
+                self._watch.forget()
+                LOG.warning("store %s keeps its old log-in for now: %s", self.outbox.store_id, error)
+            self._hand_over_until = time.monotonic() + HAND_OVER_SECONDS
+        return self._successor is not None
+
+    def _hand_over(self, old: Session, successor: Session) -> None:
+        """Go on with the new producer once the old one has nothing on its way, or can bring none of it home."""
+        late = time.monotonic() > self._hand_over_until
+        if self.session is old and old.in_flight and not late:
+            return
+        if self.session is old:
+            old.close()
+            self._mark(old)
+            if late:
+                self._handed_over = 0
+        else:
+            # It failed meanwhile, and was let go of.
+            self._handed_over = 0
+        self.session, self._successor = successor, None
+        LOG.info("store %s goes on with its new log-in", self.outbox.store_id)
 
     def _mark(self, session: Session) -> int:
         acknowledged, session.acknowledged = session.acknowledged, []
@@ -235,7 +295,8 @@ class Sender:
         session.close()
         self._mark(session)
         self.session = None
-        if error.code() in REFUSALS:
+        # With another log-in at hand the refusal may be of the old one only.
+        if error.code() in REFUSALS and self._successor is None:
             raise SenderError(
                 f"Kafka refuses store {self.outbox.store_id} ({error.name()}: {error.str()}): {REFUSALS[error.code()]}."
                 f" {self.outbox.depth()} messages are safe in {self.outbox.path}. Then start the sender again."
@@ -246,6 +307,10 @@ class Sender:
         )
         self._retry_at = time.monotonic() + self._back_off_seconds
         self._back_off_seconds = min(2 * self._back_off_seconds, LONGEST_BACK_OFF_SECONDS)
+
+
+def _text(error: Exception) -> str:
+    return str(error.args[0].str() if isinstance(error, KafkaException) else error).rstrip(".")
 
 
 def _sole_sender(outbox: Outbox) -> Any:  # noqa: ANN401 - an open file

@@ -91,6 +91,13 @@ def apply_plan(admin: AdminClient, plan: Plan, advance: Callable[[int], None] = 
         _await_visible(admin, plan)
 
 
+def revoke(admin: AdminClient, principal: str) -> int:
+    """Remove every ACL that lets this principal do something, and return how many those were when Kafka shows none."""
+    found = sorted(acl for acl in read_state(admin).acls if acl.principal == principal and acl.permission == "allow")
+    apply_plan(admin, Plan(remove_acls=tuple(found)))
+    return len(found)
+
+
 def _await_visible(admin: AdminClient, plan: Plan) -> None:
     """A broker answers before it knows: until then a store would be refused that has its ACL."""
     deadline = time.monotonic() + TIMEOUT_SECONDS

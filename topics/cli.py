@@ -12,9 +12,11 @@ from rich.progress import Progress
 
 import contracts
 from topics.apply import apply_plan, read_state
+from topics.apply import revoke as revoke_principal
 from topics.connection import connect
 from topics.desired import desired_state, read_stores, workload_principals
 from topics.errors import SettingsError
+from topics.model import Store
 from topics.plan import Plan, make_plan
 from topics.report import as_json, as_table, summary
 from topics.settings import KafkaSettings
@@ -69,6 +71,25 @@ def apply(stores_file: Path | None, prune: bool, shrink_retention: bool, as_data
         apply_plan(admin, found, lambda count: progress.advance(bar, count))
     _show(found, as_data=as_data, applied=True)
     sys.exit(1 if found.refused else 0)
+
+
+@topics.command()
+@click.option("--store-id", required=True, help="The store.")
+@click.option("--generation", type=click.IntRange(min=1), required=True, help="Its key_generation that is to end.")
+@_json
+def revoke(store_id: str, generation: int, as_data: bool) -> None:
+    """Take every right from a generation of a store: when this has ended, no write of it passes. Exit 0: done."""
+    count = revoke_principal(connect(KafkaSettings.from_env()), Store(store_id, generation).principal)
+    if as_data:
+        click.echo(json.dumps({"store_id": store_id, "generation": generation, "removed_acls": count}))
+    elif count:
+        click.echo(
+            f"Store {store_id}: generation {generation} has lost its {count} rights. Now set its key_generation to "
+            f"{generation + 1} in the list of stores, or the next apply gives them back; then `tillstream topics apply "
+            "--stores FILE` and `tillstream stores certificates issue`."
+        )
+    else:
+        click.echo(f"Store {store_id}: generation {generation} had no rights. Nothing was changed.")
 
 
 def _plan(admin: AdminClient, stores_file: Path | None, *, prune: bool, shrink_retention: bool) -> Plan:

@@ -22,7 +22,13 @@ def connect(settings: KafkaSettings, timeout_seconds: float = 30) -> AdminClient
     errors: list[KafkaError] = []
     # Its log lines would stand between lines of JSON; the errors are kept instead.
     configuration: dict[str, Any] = {**settings.librdkafka(), "log_level": 0, "error_cb": errors.append}
-    admin = AdminClient(configuration)
+    try:
+        admin = AdminClient(configuration)
+    except KafkaException as error:
+        raise TopicsError(
+            f"No client for Kafka can be made: {error.args[0].str()}. Nothing was changed; check "
+            "TILLSTREAM_KAFKA_LOGIN and the files it needs."
+        ) from error
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
@@ -34,7 +40,7 @@ def connect(settings: KafkaSettings, timeout_seconds: float = 30) -> AdminClient
                 raise TopicsError(
                     f"Kafka at {settings.bootstrap} and this client do not accept each other: {refused.str()}. "
                     "Nothing was changed; check TILLSTREAM_KAFKA_LOGIN and the files it needs, and "
-                    "TILLSTREAM_KAFKA_CA_FILE."
+                    "TILLSTREAM_KAFKA_CA_FILE; docs/kafka-logins.md tells the errors apart."
                 ) from error
             if time.monotonic() > deadline:
                 raise TopicsError(

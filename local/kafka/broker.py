@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,12 +23,13 @@ from contracts.errors import TillstreamError
 from local import processes
 from local.authority import Authority, Identity
 from local.files import free_ports, write_private
-from local.kafka.configuration import Ports, log4j_properties, server_properties
+from local.kafka.configuration import Listener, Ports, log4j_properties, server_properties
 from topics.apply import apply_plan
 from topics.desired import administrator_acls
 from topics.plan import Plan
 
 JARS = Path(__file__).resolve().parents[2] / ".tools" / "jars" / "kafka"
+OWN_JAR = JARS.parent / "own" / "kafka.jar"
 WORKLOADS = ("spark-ingest", "spark-batch", "quality", "topics")
 SCRAM_ITERATIONS = 4096
 
@@ -43,11 +44,15 @@ class Broker:
     Ports, keys and data are made once and kept, so a broker that was stopped or killed comes back as it was.
     """
 
-    def __init__(self, directory: Path, authority: Authority) -> None:
-        """Take up the broker of this directory, or prepare a new one (a few seconds: its storage is formatted)."""
+    def __init__(self, directory: Path, authority: Authority, more: Sequence[Listener] = ()) -> None:
+        """Take up the broker of this directory, or prepare a new one (a few seconds: its storage is formatted).
+
+        `more`: ways in beside those of stores and workloads.
+        """
         self.directory = directory
         self.authority = authority
         self.log_file = directory / "broker.log"
+        self._more = more
         self._process: subprocess.Popen[bytes] | None = None
         self._ports_file = directory / "ports.json"
         if not self._ports_file.exists():
@@ -80,8 +85,9 @@ class Broker:
             # A broker that lives for minutes does not earn back what the optimising compiler costs.
             "-XX:TieredStopAtLevel=1",
             f"-Dlog4j2.configurationFile={self.directory / 'log4j2.properties'}",
+            *(f"-D{name}={value}" for each in self._more for name, value in each.jvm.items()),
             "-cp",
-            f"{JARS}/*",
+            f"{JARS}/*:{OWN_JAR}",
             "kafka.Kafka",
             str(self.directory / "server.properties"),
         ]
@@ -179,6 +185,7 @@ class Broker:
                 keystore=keystore,
                 truststore=self.authority.certificate_file,
                 superusers=[own, administrator],
+                more=self._more,
             ),
         )
         write_private(self.directory / "log4j2.properties", log4j_properties())
@@ -190,7 +197,8 @@ class Broker:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # One word, as a random id may begin with a dash.
         command = [
-            *("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*"),
+            *("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*:{OWN_JAR}"),
+            *(f"-D{name}={value}" for each in self._more for name, value in each.jvm.items()),
             *("kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", f"--config={configuration}"),
             "--ignore-formatted",
         ]

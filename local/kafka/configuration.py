@@ -1,6 +1,7 @@
 """The broker's own configuration, as text."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.authority import Identity
@@ -17,23 +18,45 @@ class Ports:
     controller: int
 
 
-def server_properties(ports: Ports, *, data: Path, keystore: Path, truststore: Path, superusers: list[Identity]) -> str:
+@dataclass(frozen=True)
+class Listener:
+    """One more way in, by SASL over TLS; `settings` are the listener's own, and `jvm` are what its log-in needs."""
+
+    name: str
+    port: int
+    mechanism: str
+    settings: Mapping[str, str]
+    jvm: Mapping[str, str] = field(default_factory=dict)
+
+
+def server_properties(
+    ports: Ports,
+    *,
+    data: Path,
+    keystore: Path,
+    truststore: Path,
+    superusers: list[Identity],
+    more: Sequence[Listener] = (),
+) -> str:
     """One node that is broker and controller. It holds no secret: the key stands in `keystore`.
 
     Stores log in by certificate and workloads by SCRAM over TLS. The node talks to itself by its own certificate,
     so nothing here listens in the clear.
     """
     scram = "listener.name.workloads."
+    addresses = {"STORES": ports.stores, "WORKLOADS": ports.workloads, **{each.name: each.port for each in more}}
+    advertised = ",".join(f"{name}://127.0.0.1:{port}" for name, port in addresses.items())
+    protocols = {"STORES": "SSL", "WORKLOADS": "SASL_SSL", "CONTROLLER": "SSL"}
+    protocols |= {each.name: "SASL_SSL" for each in more}
     return _properties(
         {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{ports.controller}",
             "log.dirs": str(data),
-            "listeners": f"STORES://127.0.0.1:{ports.stores},WORKLOADS://127.0.0.1:{ports.workloads},"
-            f"CONTROLLER://127.0.0.1:{ports.controller}",
-            "advertised.listeners": f"STORES://127.0.0.1:{ports.stores},WORKLOADS://127.0.0.1:{ports.workloads}",
-            "listener.security.protocol.map": "STORES:SSL,WORKLOADS:SASL_SSL,CONTROLLER:SSL",
+            "listeners": f"{advertised},CONTROLLER://127.0.0.1:{ports.controller}",
+            "advertised.listeners": advertised,
+            "listener.security.protocol.map": ",".join(f"{name}:{each}" for name, each in protocols.items()),
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "STORES",
             "ssl.keystore.type": "PEM",
@@ -60,6 +83,11 @@ def server_properties(ports: Ports, *, data: Path, keystore: Path, truststore: P
             "share.coordinator.state.topic.min.isr": "1",
             "share.coordinator.state.topic.num.partitions": "1",
             "group.initial.rebalance.delay.ms": "0",
+            **{
+                f"listener.name.{each.name.lower()}.{name}": value
+                for each in more
+                for name, value in {"sasl.enabled.mechanisms": each.mechanism, **each.settings}.items()
+            },
         }
     )
 

@@ -10,7 +10,8 @@ from local.authority import Authority
 from local.files import write_private
 from tests.support.broker import TOPICS, Kafka
 from tests.support.clients import deliver, first_error, read
-from topics.settings import KafkaSettings, Mtls, Scram
+from topics.logins import Mtls, Scram, Secret
+from topics.settings import KafkaSettings
 
 pytestmark = pytest.mark.integration
 
@@ -122,9 +123,9 @@ def test_wrong_user_is_refused(kafka: Kafka, tmp_path: Path, wrong: str):
     """A wrong password, and a user that does not exist, are refused alike; the right pair is let in."""
     settings = kafka.workload_settings("quality")
     if wrong == "password":
-        login = Scram("quality", write_private(tmp_path / "password", "wrong"))
+        login = Scram("quality", Secret(write_private(tmp_path / "password", "wrong")))
     else:
-        login = Scram("nobody", kafka.broker.password_file("quality"))
+        login = Scram("nobody", Secret(kafka.broker.password_file("quality")))
     error = first_error(replace(settings, login=login).librdkafka())
     assert error is not None
     assert error.code() == KafkaError._AUTHENTICATION

@@ -26,7 +26,8 @@ from stores.sealing import StoreSeal
 from stores.sender import Sender
 from tests.support.broker import Kafka, start_kafka
 from tests.support.waiting import wait_for
-from topics.settings import KafkaSettings, Mtls
+from topics.logins import Mtls
+from topics.settings import KafkaSettings
 
 pytestmark = pytest.mark.integration
 

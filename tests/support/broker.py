@@ -1,7 +1,7 @@
 """A real broker for the tests of a session, with the topics and ACLs of the contracts for a few stores."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 import contracts
 from local.authority import Authority, Identity
 from local.kafka import Broker
+from local.kafka.configuration import Listener
 from topics.apply import apply_plan, read_state
 from topics.desired import desired_state, workload_principals
 from topics.model import Acl, Store, Topic
@@ -98,10 +99,10 @@ class Kafka:
         return AdminClient({**self.workload_settings(user).librdkafka(), "log_level": 0})
 
 
-def start_broker(directory: Path, stores: tuple[str, ...] = STORES) -> Kafka:
+def start_broker(directory: Path, stores: tuple[str, ...] = STORES, more: Sequence[Listener] = ()) -> Kafka:
     """A broker without topics, for tests that make their own; stop it by `kafka.broker.stop()`."""
     authority = Authority.create(directory / "ca")
-    broker = Broker(directory / "kafka", authority)
+    broker = Broker(directory / "kafka", authority, more)
     broker.start()
     broker.create_users()
     return Kafka(broker, {store: authority.issue_store(store, generation=1) for store in stores})

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from topics.errors import SettingsError
-from topics.settings import KafkaSettings, Mtls, Scram, jaas_quoted
+from topics.logins import Mtls, Scram, Secret, jaas_quoted
+from topics.settings import KafkaSettings
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_all_faults_at_once(files: dict[str, str]):
 
 def test_unknown_log_in(files: dict[str, str]):
     """A log-in that does not exist is refused with the names of those that do."""
-    with pytest.raises(SettingsError, match="'plain', not one of mtls, scram"):
+    with pytest.raises(SettingsError, match="'plain', not one of mtls, scram, oauthbearer, iam, kerberos"):
         KafkaSettings.from_env(scram(files, LOGIN="plain"))
 
 
@@ -109,7 +110,7 @@ def test_empty_password(tmp_path: Path):
     """An empty password file is refused before a client tries it."""
     (tmp_path / "password").write_text("\n")
     with pytest.raises(SettingsError, match="is empty"):
-        Scram("quality", tmp_path / "password").librdkafka()
+        Scram("quality", Secret(tmp_path / "password")).librdkafka()
 
 
 def test_control_characters_in_jaas():
