@@ -2,19 +2,18 @@
 
 import json
 import logging
-import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner, Result
 from confluent_kafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
 from contracts.signing import store_key
-from local.authority import Authority
 from stores.authority import not_after
+from stores.cli import stores
 from stores.errors import SenderError
 from stores.metrics import StoreMetrics
 from stores.outbox import Draft, Outbox
@@ -22,6 +21,7 @@ from stores.sealing import StoreSeal
 from stores.sender import Sender
 from tests.support.broker import Kafka
 from tests.support.waiting import wait_for
+from topics.cli import topics
 from topics.logins import Mtls
 from topics.settings import KafkaSettings
 
@@ -30,11 +30,14 @@ pytestmark = pytest.mark.integration
 GAUGE = "tillstream_store_certificate_not_after_seconds"
 
 
-def tillstream(*arguments: str, **environment: str) -> dict[str, object]:
-    command = [sys.executable, "-m", "tillstream.cli", *arguments, "--json"]
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
+def run(group: click.Group, *arguments: str, **environment: str) -> Result:
+    return CliRunner(env=environment).invoke(group, [*arguments, "--json"])
+
+
+def done(group: click.Group, *arguments: str, **environment: str) -> dict[str, object]:
+    result = run(group, *arguments, **environment)
+    assert result.exit_code == 0, result.exception
+    found: dict[str, object] = json.loads(result.stdout)
     return found
 
 
@@ -42,7 +45,7 @@ def certificate(verb: str, kafka: Kafka, directory: Path, *, generation: int = 1
     """Issue or renew by the command that an operator types."""
     store = ["--store-id", "330", "--generation", str(generation)]
     places = ["--authority", str(kafka.broker.authority.directory), "--stores-dir", str(directory)]
-    made = tillstream("stores", "certificates", verb, *store, *places, "--days", str(days))
+    made = done(stores, "certificates", verb, *store, *places, "--days", str(days))
     return Mtls(Path(str(made["certificate_file"])), Path(str(made["key_file"])))
 
 
@@ -64,8 +67,7 @@ def event_ids(kafka: Kafka, topic: str) -> list[str]:
     found: list[str] = []
 
     def all_read() -> bool:
-        for message in consumer.consume(1000, timeout=1):
-            found.append(dict(message.headers() or [])["event_id"].decode())  # type: ignore[union-attr] # bytes
+        found.extend(dict(each.headers() or [])["event_id"].decode() for each in consumer.consume(1000, timeout=1))
         return len(found) >= end
 
     wait_for(all_read, 60, f"{end} messages")
@@ -126,7 +128,7 @@ def test_half_a_renewal_is_waited_out(kafka: Kafka, tmp_path: Path, caplog: pyte
             wait_for(seen, 30, "the half")
         assert sender.session is first
         appended = outbox.append_many(drafts(10))
-        wait_for(lambda: sender.pump() or outbox.depth() == 0, 30, "messages by the old certificate")
+        wait_for(sender.pump, 30, "messages by the old certificate")
         other.key_file.replace(login.key_file)
 
         def taken_up() -> bool:
@@ -154,7 +156,6 @@ def test_revoked_generation_writes_nothing_more(kafka: Kafka, tmp_path: Path):
     with Outbox(tmp_path / "outbox.db", "330") as outbox:
         sender = sender_of(outbox, kafka, old, topic, metrics)
         appended = outbox.append_many(drafts(100))
-        wait_for(lambda: sender.pump() or outbox.depth() == 0, 30, "the first messages")
 
         def emptied() -> bool:
             sender.pump()
@@ -163,13 +164,13 @@ def test_revoked_generation_writes_nothing_more(kafka: Kafka, tmp_path: Path):
         wait_for(emptied, 30, "an empty outbox")
         store = ["--store-id", "330", "--generation", "11"]
         environment = kafka.broker.workload_environment("topics")
-        assert tillstream("topics", "revoke", *store, **environment)["removed_acls"] == 1
+        assert done(topics, "revoke", *store, **environment)["removed_acls"] == 1
         appended += outbox.append_many(drafts(100))
         with pytest.raises(SenderError, match=r"may not write that topic.* 100 messages are safe"):
             wait_for(emptied, 60, "a refusal")
         sender.close()
         assert event_ids(kafka, topic) == appended[:100]
-        assert tillstream("topics", "revoke", *store, **environment)["removed_acls"] == 0
+        assert done(topics, "revoke", *store, **environment)["removed_acls"] == 0
         with sender_of(outbox, kafka, new, topic, metrics) as sender:
             wait_for(emptied, 60, "an empty outbox")
     assert event_ids(kafka, topic) == appended
@@ -181,10 +182,7 @@ def test_issue_and_renew_refuse_each_others_work(kafka: Kafka, tmp_path: Path):
     store = ["--store-id", "330", "--generation", "1"]
 
     def refused(verb: str, *more: str) -> str:
-        command = [sys.executable, "-m", "tillstream.cli", "stores", "certificates", verb, *places, *store, *more]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 2
-        return done.stderr
+        return str(run(stores, "certificates", verb, *places, *store, *more).exception)
 
     assert "certificates issue" in refused("renew")
     before = certificate("issue", kafka, tmp_path).key_file.read_text()
@@ -210,10 +208,7 @@ def test_sender_names_a_log_in_it_cannot_use(kafka: Kafka, tmp_path: Path):
 
 def test_authority_that_is_none(tmp_path: Path):
     """Another directory than an authority's is refused by name, and nothing is written."""
-    Authority.create(tmp_path / "ca")
-    command = [sys.executable, "-m", "tillstream.cli", "stores", "certificates", "issue", "--store-id", "1"]
-    places = ["--generation", "1", "--authority", str(tmp_path), "--stores-dir", str(tmp_path / "stores")]
-    done = subprocess.run([*command, *places], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "give the directory that holds ca.pem and ca.key" in done.stderr
+    places = ["--authority", str(tmp_path), "--stores-dir", str(tmp_path / "stores")]
+    result = run(stores, "certificates", "issue", "--store-id", "1", "--generation", "1", *places)
+    assert "give the directory that holds ca.pem and ca.key" in str(result.exception)
     assert not (tmp_path / "stores").exists()
