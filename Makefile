@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-PYTHON_CODE := tillstream contracts topics lake stores jobs quality local tests
+PYTHON_CODE := tillstream contracts topics lake stores jobs quality local ci tests
 VENV := .venv/bin
 STAMPS := .tools/stamps
 
