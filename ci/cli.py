@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from ci import alert_rules, iam, images, release, report, terraform_plan
+from ci import alert_rules, iam, images, kept_plan, release, report, terraform_plan
 from ci.errors import CiError
 from ci.github import Repository
 from ci.proofs import proofs
@@ -81,6 +81,26 @@ def drift(environment: str, plan_json: Path, plan_text: Path, run: str) -> None:
     address = Repository.from_env().keep_issue(title, "drift", body)
     click.echo(address or f"{environment} is what Git says")
     sys.exit(1 if changes else 0)
+
+
+@ci.command("keep-plan")
+@click.option("--environment", required=True)
+@click.option("--run", required=True)
+@click.option("--bucket", required=True)
+@click.argument("file", type=_file)
+def keep_plan(environment: str, run: str, bucket: str, file: Path) -> None:
+    """Put a plan beside the state, for the job that applies it."""
+    kept_plan.keep(bucket, environment, run, file)
+
+
+@ci.command("take-plan")
+@click.option("--environment", required=True)
+@click.option("--run", required=True)
+@click.option("--bucket", required=True)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def take_plan(environment: str, run: str, bucket: str, file: Path) -> None:
+    """Take this run's plan from beside the state."""
+    kept_plan.take(bucket, environment, run, file)
 
 
 @ci.command("move-digest")

@@ -16,7 +16,9 @@ def notes(tag: str, root: Path = ROOT) -> str:
     if not re.fullmatch(r"v\d+\.\d+\.\d+", tag) or version != project:
         raise CiError(f"The tag is {tag}, the project's version {project}. Nothing was released; tag v{project}.")
     changelog = (root / "CHANGELOG.md").read_text(encoding="utf-8")
-    section = re.search(rf"^## {re.escape(version)} .*\n(?P<notes>.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
+    section = re.search(
+        rf"^## {re.escape(version)} [^\n]*\n(?P<notes>.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL
+    )
     if not section or not section["notes"].strip():
         raise CiError(f"CHANGELOG.md has no section `## {version} (<date>)`, or an empty one. Nothing was released.")
     return section["notes"].strip() + "\n"
