@@ -7,7 +7,7 @@ PYTHON_CODE := tillstream contracts topics lake stores jobs quality local ci tes
 VENV := .venv/bin
 STAMPS := .tools/stamps
 # It would fetch rules from its maker's server, and takes a `for_each` over other resources apart into strangers.
-CHECKOV := CHECKOV_ENABLE_FOREACH_HANDLING=False .tools/checks/bin/checkov --skip-download --framework terraform
+CHECKOV := CHECKOV_ENABLE_FOREACH_HANDLING=False .tools/checks/bin/checkov --skip-download --quiet --compact
 
 .PHONY: help demo up down test test-fast test-terraform lint format bench render lock lock-jars setup env jars bin checks check clean
 
@@ -29,13 +29,18 @@ test: setup lint ## Lint and every test, on the real parts
 test-fast: setup lint ## Lint and the unit tests: no broker, no Spark
 	@$(VENV)/python -m pytest tests/unit
 
-lint: env checks ## ruff, mypy, terraform fmt, tflint, checkov
+lint: env bin checks ## ruff, mypy, terraform fmt, tflint, checkov, actionlint, zizmor
 	@$(VENV)/ruff check --quiet .
 	@$(VENV)/ruff format --quiet --check .
 	@$(VENV)/mypy --no-error-summary
 	@terraform fmt -check -recursive terraform >/dev/null || { terraform fmt -check -diff -recursive terraform; exit 1; }
 	@cd terraform && ../.tools/bin/tflint --recursive --config="$$PWD/.tflint.hcl"
-	@$(CHECKOV) --quiet --compact --directory terraform
+	@$(CHECKOV) --framework terraform --directory terraform
+	@ci/bin/render .tools/rendered
+	@$(CHECKOV) --framework kubernetes --directory .tools/rendered
+	@$(CHECKOV) --framework dockerfile github_actions --directory images --directory .github
+	@.tools/bin/actionlint
+	@.tools/checks/bin/zizmor --offline --quiet --persona=pedantic .
 
 format: env ## Let ruff and terraform lay out the code
 	@$(VENV)/ruff check --quiet --fix .
@@ -59,7 +64,7 @@ setup: check ## Everything a run needs, in parallel; a second time takes a secon
 env: $(STAMPS)/env ## The hash-locked Python environment in .venv
 jars: $(STAMPS)/jars ## Spark's and Kafka's jars, checked against SHA256SUMS
 bin: $(STAMPS)/bin ## Tools built from local/tools/go.mod
-checks: $(STAMPS)/checks ## What checks the Terraform: tflint, checkov, parliament, moto
+checks: $(STAMPS)/checks ## What checks Terraform, manifests and workflows
 
 $(STAMPS)/env: local/requirements.txt local/uv.txt pyproject.toml local/setup/environment local/setup/common.sh
 	@local/setup/environment && mkdir -p $(STAMPS) && touch $@
@@ -70,7 +75,7 @@ $(STAMPS)/jars: images/spark/pom.xml images/spark/SHA256SUMS local/kafka/pom.xml
 $(STAMPS)/bin: local/tools/go.mod local/tools/go.sum local/setup/tools local/setup/common.sh
 	@local/setup/tools && mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/checks: $(STAMPS)/env local/tools/requirements.txt local/tools/tflint/go.mod local/tools/tflint/go.sum local/setup/checks local/setup/common.sh
+$(STAMPS)/checks: $(STAMPS)/env local/tools/requirements.txt local/tools/tflint/go.mod local/tools/tflint/go.sum local/tools/manifests/go.mod local/tools/manifests/crds.txt local/tools/manifests/schemas.py local/setup/checks local/setup/common.sh
 	@local/setup/checks && mkdir -p $(STAMPS) && touch $@
 
 lock: env ## Lock the Python sets again by hash, after a change of a requirements.in
