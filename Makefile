@@ -9,7 +9,7 @@ STAMPS := .tools/stamps
 # It would fetch rules from its maker's server, and takes a `for_each` over other resources apart into strangers.
 CHECKOV := CHECKOV_ENABLE_FOREACH_HANDLING=False .tools/checks/bin/checkov --skip-download --quiet --compact
 
-.PHONY: help demo up down test test-fast test-terraform lint format bench render lock lock-jars setup env jars bin checks check clean
+.PHONY: help demo up down test test-fast test-terraform test-cluster lint format bench render lock lock-jars setup env jars bin checks cluster check clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: setup lint ## Lint and every test, on the real parts
 
 test-fast: setup lint ## Lint and the unit tests: no broker, no Spark
 	@$(VENV)/python -m pytest tests/unit
+
+test-cluster: setup cluster checks ## Argo CD and a real API server sync this repository (cold: a quarter of an hour of building)
+	@$(VENV)/python -m pytest tests/cluster
 
 lint: env bin checks ## ruff, mypy, terraform fmt, tflint, checkov, actionlint, zizmor
 	@$(VENV)/ruff check --quiet .
@@ -77,6 +80,10 @@ $(STAMPS)/bin: local/tools/go.mod local/tools/go.sum local/setup/tools local/set
 
 $(STAMPS)/checks: $(STAMPS)/env local/tools/requirements.txt local/tools/tflint/go.mod local/tools/tflint/go.sum local/tools/manifests/go.mod local/tools/manifests/crds.txt local/tools/manifests/schemas.py local/setup/checks local/setup/common.sh
 	@local/setup/checks && mkdir -p $(STAMPS) && touch $@
+
+cluster: $(STAMPS)/cluster ## etcd, Kubernetes' control plane and Argo CD, built from local/cluster
+$(STAMPS)/cluster: $(wildcard local/cluster/*/go.* local/cluster/*/main.go) local/setup/cluster local/setup/common.sh
+	@local/setup/cluster && mkdir -p $(STAMPS) && touch $@
 
 lock: env ## Lock the Python sets again by hash, after a change of a requirements.in
 	@local/setup/lock
