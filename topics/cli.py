@@ -23,6 +23,7 @@ from topics.report import as_json, as_markdown, as_table, summary
 from topics.settings import KafkaSettings
 
 REPLICATION = "TILLSTREAM_KAFKA_REPLICATION"
+REPOSITORY = Path(contracts.__file__).parents[1]
 
 
 @click.group()
@@ -104,7 +105,7 @@ def _plan(admin: AdminClient, stores_file: Path | None, *, prune: bool, shrink_r
 
 
 def _plan_against(revision: str, *, shrink_retention: bool) -> Plan:
-    now, then = contracts.load(), contracts_at(revision, Path(contracts.__file__).parents[1])
+    now, then = contracts.load(), contracts_at(revision, REPOSITORY)
 
     def desired(found: dict[str, Contract]) -> State:
         return desired_state(found.values(), (), _replication())

@@ -6,8 +6,10 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from tests.support.cluster import ArgoCD, Cluster, Hands, Repository, Watch
+from tests.support.manifests import ROOT, build
 
 ENVIRONMENT = "dev"
 
@@ -32,6 +34,17 @@ def bootstrapped(cluster: Cluster, repository: Repository) -> Cluster:
     secret = {"stringData": {"server.secretkey": "of no server"}}
     cluster.kubectl("patch", "secret", "argocd-secret", "--namespace=argocd", f"--patch={json.dumps(secret)}")
     return cluster
+
+
+@pytest.fixture(scope="session")
+def declared(bootstrapped: Cluster) -> Cluster:
+    """The kinds of operators, and the namespaces with what guards them; nothing of it is Argo CD's."""
+    for file in sorted((ROOT / ".tools" / "crds").glob("*.yaml")):
+        if not file.name.startswith(("application", "appproject")):
+            bootstrapped.apply(file.read_text())
+    bootstrapped.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    bootstrapped.apply(yaml.safe_dump_all(build(ROOT / "argocd" / "overlays" / "dev" / "foundation")))
+    return bootstrapped
 
 
 @pytest.fixture(scope="session")

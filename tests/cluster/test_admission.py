@@ -1,7 +1,6 @@
 """A real API server judges every object and every right."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import jwt
@@ -41,17 +40,6 @@ MATRIX = [
         for verb, resource in (("get", "pods"), ("create", "pods"), ("get", "secrets"), ("get", "configmaps"))
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def declared(bootstrapped: Cluster) -> Iterator[Cluster]:
-    """The kinds of operators, and the namespaces with what guards them; nothing of it is Argo CD's."""
-    for file in sorted((ROOT / ".tools" / "crds").glob("*.yaml")):
-        if not file.name.startswith(("application", "appproject")):
-            bootstrapped.apply(file.read_text())
-    bootstrapped.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-    bootstrapped.apply(yaml.safe_dump_all(build(ROOT / "argocd" / "overlays" / "dev" / "foundation")))
-    return bootstrapped
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
