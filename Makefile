@@ -3,13 +3,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-PYTHON_CODE := tillstream contracts topics lake stores jobs quality local tests
+PYTHON_CODE := tillstream contracts topics lake stores jobs quality local ci tests
 VENV := .venv/bin
 STAMPS := .tools/stamps
 # It would fetch rules from its maker's server, and takes a `for_each` over other resources apart into strangers.
-CHECKOV := CHECKOV_ENABLE_FOREACH_HANDLING=False .tools/checks/bin/checkov --skip-download --framework terraform
+CHECKOV := CHECKOV_ENABLE_FOREACH_HANDLING=False .tools/checks/bin/checkov --skip-download --quiet --compact
 
-.PHONY: help demo up down test test-fast test-terraform test-permissions record-requests lint format bench render lock lock-jars setup env jars bin checks check clean
+.PHONY: help demo up down test test-fast test-terraform test-permissions test-cluster record-requests lint format bench render lock lock-jars setup env jars bin checks cluster check clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,13 +35,21 @@ test-permissions: setup ## Run the pipeline again and compare what it asks S3 fo
 record-requests: setup ## Write that record anew
 	@$(VENV)/python -m tests.support.recorded_run
 
-lint: env checks ## ruff, mypy, terraform fmt, tflint, checkov
+test-cluster: setup cluster checks ## Argo CD and a real API server sync this repository (cold: a quarter of an hour of building)
+	@$(VENV)/python -m pytest tests/cluster
+
+lint: env bin checks ## ruff, mypy, terraform fmt, tflint, checkov, actionlint, zizmor
 	@$(VENV)/ruff check --quiet .
 	@$(VENV)/ruff format --quiet --check .
 	@$(VENV)/mypy --no-error-summary
 	@terraform fmt -check -recursive terraform >/dev/null || { terraform fmt -check -diff -recursive terraform; exit 1; }
 	@cd terraform && ../.tools/bin/tflint --recursive --config="$$PWD/.tflint.hcl"
-	@$(CHECKOV) --quiet --compact --directory terraform
+	@$(CHECKOV) --framework terraform --directory terraform
+	@ci/bin/render .tools/rendered
+	@$(CHECKOV) --framework kubernetes --directory .tools/rendered
+	@$(CHECKOV) --framework dockerfile github_actions --directory images --directory .github
+	@.tools/bin/actionlint
+	@.tools/checks/bin/zizmor --offline --quiet --persona=pedantic .
 
 format: env ## Let ruff and terraform lay out the code
 	@$(VENV)/ruff check --quiet --fix .
@@ -65,7 +73,7 @@ setup: check ## Everything a run needs, in parallel; a second time takes a secon
 env: $(STAMPS)/env ## The hash-locked Python environment in .venv
 jars: $(STAMPS)/jars ## Spark's and Kafka's jars, checked against SHA256SUMS
 bin: $(STAMPS)/bin ## Tools built from local/tools/go.mod
-checks: $(STAMPS)/checks ## What checks the Terraform: tflint, checkov, parliament, moto
+checks: $(STAMPS)/checks ## What checks Terraform, manifests and workflows
 
 $(STAMPS)/env: local/requirements.txt local/uv.txt pyproject.toml local/setup/environment local/setup/common.sh
 	@local/setup/environment && mkdir -p $(STAMPS) && touch $@
@@ -77,8 +85,12 @@ $(STAMPS)/jars: images/spark/pom.xml images/spark/SHA256SUMS local/kafka/pom.xml
 $(STAMPS)/bin: local/tools/go.mod local/tools/go.sum local/setup/tools local/setup/common.sh
 	@local/setup/tools && mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/checks: $(STAMPS)/env local/tools/requirements.txt local/tools/tflint/go.mod local/tools/tflint/go.sum local/setup/checks local/setup/common.sh
+$(STAMPS)/checks: $(STAMPS)/env local/tools/requirements.txt local/tools/tflint/go.mod local/tools/tflint/go.sum local/tools/manifests/go.mod local/tools/manifests/crds.txt local/tools/manifests/schemas.py local/setup/checks local/setup/common.sh
 	@local/setup/checks && mkdir -p $(STAMPS) && touch $@
+
+cluster: $(STAMPS)/cluster ## etcd, Kubernetes' control plane and Argo CD, built from local/cluster
+$(STAMPS)/cluster: $(wildcard local/cluster/*/go.* local/cluster/*/main.go) local/setup/cluster local/setup/common.sh
+	@local/setup/cluster && mkdir -p $(STAMPS) && touch $@
 
 lock: env ## Lock the Python sets again by hash, after a change of a requirements.in
 	@local/setup/lock

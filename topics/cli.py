@@ -11,17 +11,20 @@ from rich.console import Console
 from rich.progress import Progress
 
 import contracts
+from contracts import Contract
+from topics.against import contracts_at
 from topics.apply import apply_plan, read_state
 from topics.apply import revoke as revoke_principal
 from topics.connection import connect
 from topics.desired import desired_state, read_stores, workload_principals
 from topics.errors import SettingsError
-from topics.model import Store
+from topics.model import State, Store
 from topics.plan import Plan, make_plan
-from topics.report import as_json, as_table, summary
+from topics.report import as_json, as_markdown, as_table, summary
 from topics.settings import KafkaSettings
 
 REPLICATION = "TILLSTREAM_KAFKA_REPLICATION"
+REPOSITORY = Path(contracts.__file__).parents[1]
 
 
 @click.group()
@@ -48,10 +51,26 @@ _json = click.option("--json", "as_data", is_flag=True, help="Print JSON for pro
 @_prune
 @_shrink
 @_json
-def plan(stores_file: Path | None, prune: bool, shrink_retention: bool, as_data: bool) -> None:
+@click.option(
+    "--against",
+    metavar="REVISION",
+    help="Compare with the contracts of that revision of Git instead of a broker. Stores are left out.",
+)
+@click.option("--markdown", is_flag=True, help="Print a list for a comment.")
+def plan(
+    stores_file: Path | None, prune: bool, shrink_retention: bool, as_data: bool, against: str | None, markdown: bool
+) -> None:
     """Show what `apply` would do. Exit 0: nothing; 1: changes, or differences that are refused."""
-    found = _plan(connect(KafkaSettings.from_env()), stores_file, prune=prune, shrink_retention=shrink_retention)
-    _show(found, as_data=as_data, applied=False)
+    if against and (stores_file or prune):
+        raise click.UsageError("--against knows contracts only: it goes with neither --stores nor --prune.")
+    if against:
+        found = _plan_against(against, shrink_retention=shrink_retention)
+    else:
+        found = _plan(connect(KafkaSettings.from_env()), stores_file, prune=prune, shrink_retention=shrink_retention)
+    if markdown:
+        click.echo(as_markdown(found))
+    else:
+        _show(found, as_data=as_data, applied=False)
     sys.exit(1 if found.changes or found.refused else 0)
 
 
@@ -102,6 +121,21 @@ def _plan(admin: AdminClient, stores_file: Path | None, *, prune: bool, shrink_r
         with_stores=stores_file is not None,
         shrink_retention=shrink_retention,
         prune=prune,
+    )
+
+
+def _plan_against(revision: str, *, shrink_retention: bool) -> Plan:
+    now, then = contracts.load(), contracts_at(revision, REPOSITORY)
+
+    def desired(found: dict[str, Contract]) -> State:
+        return desired_state(found.values(), (), _replication())
+
+    return make_plan(
+        desired(now),
+        desired(then),
+        workloads=workload_principals([*now.values(), *then.values()]),
+        with_stores=False,
+        shrink_retention=shrink_retention,
     )
 
 

@@ -31,6 +31,11 @@ def as_table(plan: Plan) -> Table:
     return table
 
 
+def as_markdown(plan: Plan) -> str:
+    """A list for a comment on a pull request."""
+    return "\n".join(f"- {line.sign} `{line.subject}`: {line.what}" for line in _lines(plan))
+
+
 def summary(plan: Plan) -> str:
     return (
         f"{len(plan.create_topics)} new topics, {len(plan.change_configs)} changed settings, "

@@ -1,0 +1,3 @@
+from ci.cli import ci
+
+ci(prog_name="python -m ci")
