@@ -7,7 +7,7 @@ PYTHON_CODE := tillstream contracts topics lake stores jobs quality local tests
 VENV := .venv/bin
 STAMPS := .tools/stamps
 
-.PHONY: help demo up down test test-fast lint format bench render lock lock-jars setup env jars bin check clean
+.PHONY: help demo up down test test-fast lint format bench render lock lock-jars setup env jars bin kerberos check clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ $(STAMPS)/jars: images/spark/pom.xml images/spark/SHA256SUMS local/kafka/pom.xml
 
 $(STAMPS)/bin: local/tools/go.mod local/tools/go.sum local/setup/tools local/setup/common.sh
 	@local/setup/tools && mkdir -p $(STAMPS) && touch $@
+
+kerberos: env ## A Kafka client with Kerberos in .tools/kerberos, built against Debian's librdkafka (its tests do it)
+	@local/setup/kerberos
 
 lock: env ## Lock the Python sets again by hash, after a change of a requirements.in
 	@local/setup/lock
