@@ -9,7 +9,7 @@ STAMPS := .tools/stamps
 # It would fetch rules from its maker's server, and takes a `for_each` over other resources apart into strangers.
 CHECKOV := CHECKOV_ENABLE_FOREACH_HANDLING=False .tools/checks/bin/checkov --skip-download --quiet --compact
 
-.PHONY: help demo up down test test-fast test-terraform test-permissions test-cluster record-requests lint format bench render lock lock-jars setup env jars bin checks cluster check clean
+.PHONY: help demo up down test test-fast test-permissions test-cluster record-requests lint format bench render lock lock-jars setup env jars bin checks cluster kerberos check clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ $(STAMPS)/checks: $(STAMPS)/env local/tools/requirements.txt local/tools/tflint/
 cluster: $(STAMPS)/cluster ## etcd, Kubernetes' control plane and Argo CD, built from local/cluster
 $(STAMPS)/cluster: $(wildcard local/cluster/*/go.* local/cluster/*/main.go) local/setup/cluster local/setup/common.sh
 	@local/setup/cluster && mkdir -p $(STAMPS) && touch $@
+
+kerberos: env ## A Kafka client with Kerberos in .tools/kerberos, built against Debian's librdkafka (its tests do it)
+	@local/setup/kerberos
 
 lock: env ## Lock the Python sets again by hash, after a change of a requirements.in
 	@local/setup/lock

@@ -27,6 +27,12 @@ int gettimeofday(struct timeval *now, void *zone) {
     return result;
 }
 
+int timespec_get(struct timespec *now, int base) {
+    int result = REAL(timespec_get)(now, base);
+    now->tv_sec += offset();
+    return result;
+}
+
 time_t time(time_t *now) {
     time_t result = REAL(time)(NULL) + offset();
     if (now) *now = result;
@@ -45,7 +51,9 @@ int cnd_timedwait(cnd_t *condition, mtx_t *mutex, const struct timespec *until) 
     return REAL(cnd_timedwait)(condition, mutex, &then);
 }
 
+/* Not by dlsym, which would find the oldest of its versions, made for other conditions. */
 int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until) {
     struct timespec then = real(until);
-    return REAL(pthread_cond_timedwait)(condition, mutex, &then);
+    clockid_t clock = until->tv_sec > 1000000000 ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+    return pthread_cond_clockwait(condition, mutex, clock, &then);
 }
