@@ -75,7 +75,7 @@ class Platform:
         spec["executor"] |= {"instances": 1, "cores": cores}
         spec["driver"]["memory"] = "512m"
         spec["arguments"] = ["--trigger-seconds=0.5", *options, *feeds]
-        machine = Machine(self.directory, {"platform": self.environment}, {spec["driver"]["serviceAccount"]: {}})
+        machine = Machine(self.directory, {"platform": {}}, {spec["driver"]["serviceAccount"]: self.environment})
         made = submission(manifest, machine)
         command = [str(script) if script and part.endswith("__main__.py") else part for part in made.command]
         log = self.directory / f"driver-{len(self.runs)}.log"
