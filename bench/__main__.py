@@ -24,6 +24,7 @@ from confluent_kafka import Producer
 
 import contracts
 from bench import backlog
+from bench.builtin import TABLES
 from bench.measuring import Run, measure
 from local.authority import Authority
 from local.aws.account import Account, without_aws
@@ -137,7 +138,7 @@ def _run(bench: Bench, contender: str, number: int) -> Run:
         )
     if contender == "builtin":
         command, environment = _spark(bench, environment, "bench/builtin.py", [bench.topic, str(batch)])
-        share = _share(bench.messages)
+        share = _share(bench.messages * len(TABLES))
         return measure(contender, command, environment, log_file, bench.lines, share, r"BENCH messages=(\d+)")
     _make_tables(environment, bench.stores)
     options = ["--trigger-seconds", "0", "--source-option", f"maxOffsetsPerTrigger={batch}", backlog.FEED]
