@@ -9,7 +9,7 @@ STAMPS := .tools/stamps
 # It would fetch rules from its maker's server, and takes a `for_each` over other resources apart into strangers.
 CHECKOV := CHECKOV_ENABLE_FOREACH_HANDLING=False .tools/checks/bin/checkov --skip-download --quiet --compact
 
-.PHONY: help demo up down test test-fast test-permissions test-cluster record-requests lint format bench render lock lock-jars setup env jars bin checks cluster kerberos check clean
+.PHONY: help demo up down test test-fast test-terraform test-permissions test-cluster record-requests lint format bench render lock lock-jars setup env jars bin checks cluster kerberos check clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: setup lint ## Lint and every test, on the real parts
 
 test-fast: setup lint ## Lint and the unit tests: no broker, no Spark
 	@$(VENV)/python -m pytest tests/unit
+
+test-terraform: setup ## Every Terraform module and root: valid, and its own tests, with a mocked AWS
+	@$(VENV)/python -m pytest tests/terraform
 
 test-permissions: setup ## Run the pipeline again and compare what it asks S3 for with the record (minutes)
 	@$(VENV)/python -m pytest -m long tests/long/test_recorded_requests.py
