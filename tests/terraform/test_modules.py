@@ -42,8 +42,8 @@ def test_module(folder: Path, tmp_path: Path):
         assert " 0 passed" not in tested.stdout
 
 
-@pytest.mark.parametrize("file", ["outputs.tf", "variables.tf", "versions.tf", "backend.tf"])
+@pytest.mark.parametrize("file", ["outputs.tf", "variables.tf", "versions.tf"])
 def test_environments_differ_in_size_only(file: str):
-    """The roots dev and prod are the same but for main.tf, which has their sizes, and their variables' values."""
+    """The roots dev and prod are the same but for main.tf, which has their sizes, the key of the state, and their variables' values."""
     dev, prod = (TERRAFORM / "environments" / name / file for name in ("dev", "prod"))
     assert dev.read_text() == prod.read_text()
