@@ -44,6 +44,6 @@ def test_module(folder: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("file", ["outputs.tf", "variables.tf", "versions.tf"])
 def test_environments_differ_in_size_only(file: str):
-    """The roots dev and prod are the same but for main.tf, which has their sizes, the key of the state, and their variables' values."""
+    """The roots dev and prod are the same but for main.tf, which has their sizes, and the key of their state."""
     dev, prod = (TERRAFORM / "environments" / name / file for name in ("dev", "prod"))
     assert dev.read_text() == prod.read_text()
