@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-PYTHON_CODE := tillstream contracts topics lake stores jobs quality local tests
+PYTHON_CODE := tillstream contracts topics lake stores jobs quality orchestration dags local tests
 VENV := .venv/bin
 STAMPS := .tools/stamps
 
@@ -12,10 +12,10 @@ STAMPS := .tools/stamps
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup ## The main job once, proven to the cent, with a report (KEEP=1 leaves lake and logs in .local; RECEIPTS=N)
-	@$(VENV)/tillstream demo $(if $(KEEP),--keep) $(if $(RECEIPTS),--receipts $(RECEIPTS))
+demo: setup $(if $(AIRFLOW),airflow) ## The main job once, proven to the cent, with a report (KEEP=1 leaves lake and logs in .local; RECEIPTS=N; AIRFLOW=1)
+	@$(VENV)/tillstream demo $(if $(KEEP),--keep) $(if $(AIRFLOW),--airflow) $(if $(RECEIPTS),--receipts $(RECEIPTS))
 
-up: setup ## Start the pipeline for work by hand
+up: setup airflow ## Start the pipeline for work by hand
 	@$(VENV)/tillstream up --detach
 
 down: ## Stop what `make up` started

@@ -57,13 +57,13 @@ class Replay:
 
 
 def run(
-    directory: Path, report_file: Path, replay: Replay, *, keep: bool, steps: Steps
+    directory: Path, report_file: Path, replay: Replay, *, keep: bool, steps: Steps, with_airflow: bool = False
 ) -> tuple[Mapping[str, float], bool]:
     """Run the demo below `directory`; return the summary and whether all is as it must be. The report is written."""
     shutil.rmtree(directory, ignore_errors=True)
     began = datetime.now(UTC)
     with (
-        Stack(directory, steps, replay.seed) as stack,
+        Stack(directory, steps, replay.seed, with_airflow=with_airflow) as stack,
         ThreadPoolExecutor(1, "fleet") as pool,
         Fleet(directory, replay, steps) as fleet,
         MemorySampler(lambda: {fleet.pid: "fleet of stores", **stack.pids()}) as memory,
@@ -79,7 +79,7 @@ def run(
         preparing.result()
         ledger = fleet.replay(stack.store_logins())
         # Not before: two cores are few for two Spark drivers and a fleet.
-        stack.applications.suspend("rollup", suspend=False)
+        stack.start_stream("rollup")
         _catch_up(stack.applications, tables, steps)
         verdict = _prove(stack, tables, ledger, steps)
         with steps.step("Terraform: the lifecycle rules have settled"):
@@ -202,7 +202,7 @@ def _await_none(applications: Applications, name: str, left: Callable[[], int], 
 def _prove(stack: Stack, tables: DeltaTables, ledger: Mapping[str, Any], steps: Steps) -> Verdict:
     """Stop the streams, then ask verify and reconcile, while the deliveries are made; judge what they say."""
     for name in STREAMS:
-        stack.applications.suspend(name)
+        stack.stop_stream(name)
     stack.applications.suspend("export", suspend=False)
 
     def ask(verb: str) -> Any:  # noqa: ANN401 - what the verb prints
