@@ -8,6 +8,7 @@ from orchestration.manifests import Stream, streams
 from orchestration.operators import MonitorStream, RestartStream, StartStream, StopStream
 from orchestration.supervision import Policy
 
+POLICY = Policy()
 DOC = """
 **{description}**
 
@@ -30,7 +31,7 @@ def stream_dag(stream: Stream) -> DAG:
     with DAG(
         dag_id=f"stream_{stream.name}",
         description=stream.description,
-        doc_md=DOC.format(name=stream.name, description=stream.description, restarts=Policy().restarts),
+        doc_md=DOC.format(name=stream.name, description=stream.description, restarts=POLICY.restarts),
         schedule=None,
         tags=["stream", "lifecycle"],
         params={
@@ -39,7 +40,16 @@ def stream_dag(stream: Stream) -> DAG:
                 type="string",
                 enum=["start", "restart", "stop"],
                 description="What is to become of the stream.",
-            )
+            ),
+            "stuck_seconds": Param(
+                POLICY.stuck_seconds,
+                type="number",
+                exclusiveMinimum=0,
+                description="So long may messages wait with nothing committed before the stream is restarted.",
+            ),
+            "restarts": Param(
+                POLICY.restarts, type="integer", minimum=0, description="So many in a row before a person has to look."
+            ),
         },
         default_args={
             "owner": "data-platform",

@@ -36,6 +36,7 @@ from local.progress import Steps
 from local.submission import Machine, inherited, render, submission
 from stores.fleet import dimension
 from stores.fleet.workspace import connect
+from topics.settings import KafkaSettings
 
 OVERLAY = ROOT / "argocd" / "overlays" / "local"
 START_SECONDS = 120
@@ -128,6 +129,10 @@ class Stack:
         logins = {store_id: self.broker.store_environment(each) for store_id, each in self._identities.items()}
         content = {"master_key_file": str(self.master_key_file), "stores": logins}
         return write_private(self.directory / "secrets" / "stores.json", json.dumps(content))
+
+    def store_settings(self, store_id: str) -> KafkaSettings:
+        """One store's own log-in to Kafka."""
+        return KafkaSettings.from_env(self.broker.store_environment(self._identities[store_id]))
 
     def platform(self) -> Platform:
         parts = [

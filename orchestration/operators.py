@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, NoReturn
 
 from airflow.sdk import BaseOperator
@@ -33,7 +33,9 @@ class _StreamOperator(BaseOperator):
             actions.stop_own(connect(), self.application, self._watcher)
 
     def _wait(self, context: Context, watch: Watch) -> NoReturn:
-        policy = asdict(Policy(**self.policy))
+        # What the person who triggered the run has set counts before what the DAG says.
+        chosen = {each.name: context["params"][each.name] for each in fields(Policy) if each.name in context["params"]}
+        policy = asdict(Policy(**self.policy | chosen))
         trigger = StreamTrigger(
             application=self.application, watcher=_watcher(context), watch=watch.fields(), policy=policy
         )

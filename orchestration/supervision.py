@@ -83,7 +83,8 @@ class Health:
     idle_seconds: float
 
     def __str__(self) -> str:
-        return f"{self.feed}: lag {self.lag_seconds:.0f} s, last batch {self.idle_seconds:.0f} s ago"
+        last = "no batch yet" if self.idle_seconds == float("inf") else f"last batch {self.idle_seconds:.0f} s ago"
+        return f"{self.feed}: lag {self.lag_seconds:.0f} s, {last}"
 
 
 @dataclass(frozen=True)
