@@ -7,10 +7,10 @@ PYTHON_CODE := tillstream contracts topics lake stores jobs quality orchestratio
 VENV := .venv/bin
 STAMPS := .tools/stamps
 
-.PHONY: help demo up down test test-fast lint format bench render lock lock-jars setup env jars bin airflow check clean
+.PHONY: help demo up down test test-fast test-airflow lint format bench render lock lock-jars setup env jars bin airflow check clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup $(if $(AIRFLOW),airflow) ## The main job once, proven to the cent, with a report (KEEP=1 leaves lake and logs in .local; RECEIPTS=N; AIRFLOW=1)
 	@$(VENV)/tillstream demo $(if $(KEEP),--keep) $(if $(AIRFLOW),--airflow) $(if $(RECEIPTS),--receipts $(RECEIPTS))
@@ -23,6 +23,10 @@ down: ## Stop what `make up` started
 
 test: setup lint ## Lint and every test, on the real parts
 	@$(VENV)/python -m pytest
+
+test-airflow: setup airflow ## The DAGs and a stream's life under the real Airflow (minutes)
+	@.tools/airflow/bin/python -m pytest --confcutdir=tests/airflow tests/airflow
+	@$(VENV)/python -m pytest tests/e2e/test_airflow.py
 
 test-fast: setup lint ## Lint and the unit tests: no broker, no Spark
 	@$(VENV)/python -m pytest tests/unit

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, CronTriggerTimetable, Param
 
 from orchestration.operators import RunApplication
 
@@ -14,8 +14,7 @@ Runs the SparkApplication `export` to its end. Without `business_dates` it deliv
 and not delivered as it is now; with them just those, closed or not. Run twice, it delivers nothing twice: a delivery
 whose rows have not changed is passed over.
 """,
-    schedule="0 7 * * *",
-    start_date=None,
+    schedule=CronTriggerTimetable("0 7 * * *", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
     tags=["batch", "delivery"],

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, CronTriggerTimetable, Param
 
 from orchestration.verbs import RunVerb
 
@@ -21,8 +21,7 @@ Runs `tillstream verify` as `quality`: every offset of every feed ends as rows, 
 duplicate, once. It reads the tables and the broker alone. Fails when it finds a gap, a second time or an object that
 is not what the log says; `tillstream explain` then names what became of an offset.
 """,
-    schedule="30 * * * *",
-    start_date=None,
+    schedule=CronTriggerTimetable("30 * * * *", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
     tags=["quality", "proof"],
@@ -39,8 +38,7 @@ Runs `tillstream reconcile` as `quality`. A day that may still be completed, as 
 pending and no finding. Past the cut-off, the task fails and its log names every missing receipt. `business_date`
 narrows it to one date, `store` to one store.
 """,
-    schedule="15 * * * *",
-    start_date=None,
+    schedule=CronTriggerTimetable("15 * * * *", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
     tags=["quality", "money"],

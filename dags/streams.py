@@ -5,7 +5,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, Param, task
 
 from orchestration.manifests import Stream, streams
-from orchestration.operators import MonitorStream, RestartStream, StartStream, StopStream
+from orchestration.operators import MonitorStream, ReleaseStream, RestartStream, StartStream, StopStream
 from orchestration.supervision import Policy
 
 POLICY = Policy()
@@ -23,7 +23,7 @@ A run is one watch over the SparkApplication `{name}`. Trigger it with `action`:
 `airflow dags trigger stream_{name} --conf '{{"action": "stop"}}'` does the same from a shell. There is one watch at a
 time: the newest run takes over from the one before, which then ends well. The watch restarts what has failed or is
 stuck, {restarts} times in a row with growing delays; then it ends the stream and fails, and a person has to look.
-Marking the run failed, or clearing its task, ends the stream in good order.
+Marking the run failed ends the stream in good order.
 """
 
 
@@ -74,8 +74,11 @@ def stream_dag(stream: Stream) -> DAG:
         restart = RestartStream(task_id="restart", application=stream.name)
         stop = StopStream(task_id="stop", application=stream.name)
         monitor = MonitorStream(task_id="monitor", application=stream.name, trigger_rule="none_failed_min_one_success")
+        release = ReleaseStream(task_id="release", application=stream.name)
         choose() >> [start, restart, stop]
         [start, restart] >> monitor
+        # A teardown runs even where a person has marked the run failed.
+        [monitor, stop] >> release.as_teardown()
     return dag
 
 

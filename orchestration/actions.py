@@ -32,6 +32,17 @@ def stop_own(runtime: Runtime, name: str, watcher: str) -> Application:
     return _persist(runtime, name, attempt)
 
 
+def stop_of_run(runtime: Runtime, name: str, run: str, watcher: str) -> Application:
+    """Ask for the end of what this run has claimed last, by any attempt of any of its tasks."""
+
+    def attempt(seen: Application) -> Application:
+        if run_of(seen.watcher) != run:
+            return seen
+        return runtime.change(seen, suspend=True, watcher=watcher)
+
+    return _persist(runtime, name, attempt)
+
+
 def keep_running(runtime: Runtime, name: str, run: str, watcher: str) -> Application:
     """Like `start`, as a further watcher of the same run; leave alone what another run has claimed."""
 

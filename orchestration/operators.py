@@ -128,6 +128,22 @@ class MonitorStream(_StreamOperator):
         return reason
 
 
+class ReleaseStream(_StreamOperator):
+    """However the watch of this run has ended, marked failed by a person while nobody looked included: leave no stream
+    running that nobody watches. What another run has taken over is left alone.
+    """
+
+    def execute(self, context: Context) -> str:
+        self._watcher = _watcher(context)
+        seen = actions.stop_of_run(connect(), self.application, context["run_id"], self._watcher)
+        if seen.watcher != self._watcher:
+            return self._relieved(f"{seen.watcher or 'nobody'} has it now")
+        return self._wait(context, Watch(Phase.STOPPING, time.time()))
+
+    def _relieved(self, reason: str) -> str:
+        return reason
+
+
 class RunApplication(BaseOperator):
     """Run a batch application to its end, as a copy of the suspended one of that name, once a DAG run."""
 

@@ -5,6 +5,7 @@ workload's variables, among them its own token file.
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,12 +19,14 @@ from orchestration.workloads import environment, pod_of
 FOUND_A_PROBLEM = 1
 SHOWN_CHARACTERS = 20_000
 GRACE_SECONDS = 20
+_VARIABLE = re.compile(r"\$([A-Z_]+)")
 
 
 class RunVerb(BaseOperator):
     """Run `tillstream VERB --json` as a workload. What it prints is the task's result.
 
-    Exit 1, a problem was found, fails the task at once; any other but 0 is retried.
+    Exit 1, a problem was found, fails the task at once; any other but 0 is retried. In a part of the verb, `$NAME` is a
+    variable of the workload's; a part whose variable is not set is left out, and so is an empty one.
     """
 
     template_fields: Sequence[str] = ("verb",)
@@ -35,10 +38,12 @@ class RunVerb(BaseOperator):
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Mapping[str, Any]) -> Any:  # noqa: ANN401, ARG002 - JSON; Airflow's signature
-        command = [sys.executable, "-m", "tillstream.cli", *(each for each in self.verb if each), "--json"]
+        variables = environment(self.workload)
+        parts = [expand(each, variables) for each in self.verb]
+        command = [sys.executable, "-m", "tillstream.cli", *(each for each in parts if each), "--json"]
         self.log.info("as %s: tillstream %s", self.workload, " ".join(command[3:]))
         self._process = subprocess.Popen(
-            command, env=environment(self.workload), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         printed, said = self._process.communicate()
         for line in said.splitlines():
@@ -58,3 +63,11 @@ class RunVerb(BaseOperator):
                 self._process.wait(GRACE_SECONDS)
             except subprocess.TimeoutExpired:
                 self._process.kill()
+
+
+def expand(part: str, variables: Mapping[str, str]) -> str:
+    """A part of a verb with its variables filled in; empty where one is not set."""
+    names = _VARIABLE.findall(part)
+    if any(name not in variables for name in names):
+        return ""
+    return _VARIABLE.sub(lambda found: variables[found[1]], part)

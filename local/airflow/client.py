@@ -39,8 +39,9 @@ class AirflowClient:
         parts = {"metadatabase", "scheduler", "triggerer", "dag_processor"}
         return {name: (answer.get(name) or {}).get("status") or "absent" for name in parts}
 
-    def dags(self) -> list[str]:
-        return sorted(each["dag_id"] for each in self._ask("GET", "/dags")["dags"])
+    def dags(self) -> dict[str, str]:
+        """Every DAG that is known, with what it says it does."""
+        return {each["dag_id"]: each["description"] for each in self._ask("GET", "/dags")["dags"]}
 
     def import_errors(self) -> str:
         found = self._ask("GET", "/importErrors")["import_errors"]

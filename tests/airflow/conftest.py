@@ -8,7 +8,7 @@ from pathlib import Path
 os.environ.update(
     AIRFLOW_HOME=tempfile.mkdtemp(prefix="airflow-"),
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
-    AIRFLOW__CORE__DAGS_FOLDER=str(Path(__file__).resolve().parents[2] / "dags"),
+    AIRFLOW__CORE__DAGS_FOLDER=str(Path(__file__).resolve().parent / "dags"),
     AIRFLOW__CORE__UNIT_TEST_MODE="True",
     TILLSTREAM_RUNTIME="local.airflow.runtime:LocalRuntime",
 )
