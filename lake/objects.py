@@ -71,9 +71,9 @@ class ObjectStore:
                 raise ObjectMissing(f"There is no object {self.uri}/{key}.") from error
             raise self._failed("read", key, error) from error
 
-    def put(self, key: str, body: bytes) -> None:
+    def put(self, key: str, body: bytes, content_type: str | None = None) -> None:
         """Write an object whole or not at all; S3 compares the SHA-256 before it takes it."""
-        self._put(key, body, {})
+        self._put(key, body, {"ContentType": content_type} if content_type else {})
 
     def put_new(self, key: str, body: bytes) -> None:
         """Write an object only if there is none. Raise ObjectExists otherwise."""
@@ -121,11 +121,11 @@ class ObjectStore:
         trust_as_boto3()
         return options
 
-    def _put(self, key: str, body: bytes, condition: Mapping[str, str]) -> None:
+    def _put(self, key: str, body: bytes, more: Mapping[str, str]) -> None:
         checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
             try:
-                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **condition)
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **more)
             except ClientError as error:
                 if _code(error) == "ConditionalRequestConflict" and attempt < _CONFLICT_ATTEMPTS:
                     continue
