@@ -7,7 +7,7 @@ PYTHON_CODE := tillstream contracts topics lake stores jobs quality local tests
 VENV := .venv/bin
 STAMPS := .tools/stamps
 
-.PHONY: help demo up down test test-fast lint format bench render lock lock-jars setup env jars bin check clean
+.PHONY: help demo up down test test-fast lint format bench render lock lock-jars setup env jars bin airflow check clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,7 @@ setup: check ## Everything a run needs, in parallel; a second time takes a secon
 env: $(STAMPS)/env ## The hash-locked Python environment in .venv
 jars: $(STAMPS)/jars ## Spark's and Kafka's jars, checked against SHA256SUMS
 bin: $(STAMPS)/bin ## Tools built from local/tools/go.mod
+airflow: $(STAMPS)/airflow ## Airflow and Great Expectations, hash-locked, in .tools/airflow
 
 $(STAMPS)/env: local/requirements.txt local/uv.txt pyproject.toml local/setup/environment local/setup/common.sh
 	@local/setup/environment && mkdir -p $(STAMPS) && touch $@
@@ -64,6 +65,9 @@ $(STAMPS)/jars: images/spark/pom.xml images/spark/SHA256SUMS local/kafka/pom.xml
 
 $(STAMPS)/bin: local/tools/go.mod local/tools/go.sum local/setup/tools local/setup/common.sh
 	@local/setup/tools && mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/airflow: $(STAMPS)/env local/airflow/requirements.txt local/setup/airflow local/setup/common.sh
+	@local/setup/airflow && mkdir -p $(STAMPS) && touch $@
 
 lock: env ## Lock the Python sets again by hash, after a change of a requirements.in
 	@local/setup/lock
