@@ -4,3 +4,6 @@ from tests.support.platform import cloud
 from tests.support.scratch_lake import aws_account, scratch_lake
 
 __all__ = ["all_contracts", "aws_account", "cloud", "kafka", "lake", "scratch_lake"]
+
+# They need Airflow: `make test-airflow` runs them.
+collect_ignore = ["airflow", "e2e"]
