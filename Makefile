@@ -7,10 +7,10 @@ PYTHON_CODE := tillstream contracts topics lake stores jobs quality local tests
 VENV := .venv/bin
 STAMPS := .tools/stamps
 
-.PHONY: help demo up down test test-fast lint format bench render lock lock-jars setup env jars bin check clean
+.PHONY: help demo up down test test-fast test-permissions record-requests lint format bench render lock lock-jars setup env jars bin check clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## The main job once, proven to the cent, with a report (KEEP=1 leaves lake and logs in .local; RECEIPTS=N)
 	@$(VENV)/tillstream demo $(if $(KEEP),--keep) $(if $(RECEIPTS),--receipts $(RECEIPTS))
@@ -27,6 +27,12 @@ test: setup lint ## Lint and every test, on the real parts
 test-fast: setup lint ## Lint and the unit tests: no broker, no Spark
 	@$(VENV)/python -m pytest tests/unit
 
+test-permissions: setup ## Run the pipeline again and compare what it asks S3 for with the record (minutes)
+	@$(VENV)/python -m pytest -m long tests/long/test_recorded_requests.py
+
+record-requests: setup ## Write that record anew
+	@$(VENV)/python -m tests.support.recorded_run
+
 lint: env ## ruff, mypy, terraform fmt
 	@$(VENV)/ruff check --quiet .
 	@$(VENV)/ruff format --quiet --check .
@@ -41,8 +47,8 @@ format: env ## Let ruff and terraform lay out the code
 bench: setup ## Measure the ingest job beside simpler pipelines (takes long)
 	@$(VENV)/python -m bench
 
-render: setup ## Write again what derives from the contracts
-	@$(VENV)/tillstream contracts render
+render: env ## Write again what derives from the contracts and from the table of permissions
+	@$(VENV)/python -m tests.support.permissions
 
 # --- set-up ------------------------------------------------------------------------------------------------------
 

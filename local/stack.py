@@ -164,10 +164,11 @@ class Stack:
             self.run_as("reference-data", "-m", "local.reference_data", str(tables))
 
     def _give_identities(self, made: Outputs) -> None:
-        tokens = TokenFiles(self.account.issuer, self.directory / "tokens", made.role_arns)
+        roles = made.platform_roles()
+        tokens = TokenFiles(self.account.issuer, self.directory / "tokens", roles)
         self._parts.callback(tokens.stop)
         tokens.start()
-        for workload, role_arn in made.role_arns.items():
+        for workload, role_arn in roles.items():
             environment = self.account.workload_environment(role_arn, tokens.path(workload)) | made.environment()
             environment["JAVA_TOOL_OPTIONS"] += f" {os.environ['JAVA_TOOL_OPTIONS']}"
             self.workloads[workload] = environment

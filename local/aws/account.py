@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
 REGION = "us-east-1"
+# Names a file that is to hold which role asked S3 for what.
+RECORD = "TILLSTREAM_AWS_RECORD"
 LOCK_OUT_SECONDS = 30
 POLL_SECONDS = 0.05
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +81,8 @@ class Account:
         ]
         if self._session_seconds is not None:
             command.append(f"--session-seconds={self._session_seconds}")
+        if record := os.environ.get(RECORD):
+            command.append(f"--record={record}")
         environment = {**without_aws(os.environ), **self._administrator}
         self._process = processes.spawn(command, self.log_file, environment=environment, directory=ROOT)
         self._await_answer(timeout_seconds)

@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--issuer", required=True, help="URL of the issuer whose tokens STS accepts")
     parser.add_argument("--jwks", type=Path, required=True, help="its public keys")
     parser.add_argument("--session-seconds", type=int, help="shorten every session (tests)")
+    parser.add_argument("--record", type=Path, help="append to this file which role asks S3 for what")
     arguments = parser.parse_args()
     configure(arguments.directory, arguments.port)
 
@@ -76,9 +77,12 @@ def main() -> None:
     from hypercorn.config import Config  # noqa: PLC0415 - see the module
     from ministack.app import app  # noqa: PLC0415 - see the module
 
-    from local.aws import administrator, web_identity  # noqa: PLC0415 - see the module
+    from local.aws import administrator, encryption, recording, web_identity  # noqa: PLC0415 - see the module
 
     administrator.install()
+    encryption.install()
+    if arguments.record:
+        recording.install(arguments.record)
     signal.signal(signal.SIGUSR1, lambda *_: administrator.lock_out())
     web_identity.install({arguments.issuer: arguments.jwks}, arguments.session_seconds)
     # A client that is killed leaves its connection without TLS's farewell: on this machine no error.

@@ -38,7 +38,14 @@ class Issuer:
         self._key = key_file.read_bytes()
         self._key_id: str = json.loads(self.jwks_file.read_text())["keys"][0]["kid"]
 
-    def mint(self, service_account: str, *, audience: str = AUDIENCE, lifetime_seconds: int = LIFETIME_SECONDS) -> str:
+    def mint(
+        self,
+        service_account: str,
+        *,
+        namespace: str = NAMESPACE,
+        audience: str = AUDIENCE,
+        lifetime_seconds: int = LIFETIME_SECONDS,
+    ) -> str:
         """A token as a pod of this service account finds it in its file. A negative lifetime: one that has expired."""
         now = int(time.time())
         claims = {
@@ -47,9 +54,9 @@ class Issuer:
             "iat": now,
             "iss": self.url,
             "jti": str(uuid.uuid4()),
-            "kubernetes.io": {"namespace": NAMESPACE, "serviceaccount": {"name": service_account}},
+            "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": service_account}},
             "nbf": now,
-            "sub": f"system:serviceaccount:{NAMESPACE}:{service_account}",
+            "sub": f"system:serviceaccount:{namespace}:{service_account}",
         }
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
 

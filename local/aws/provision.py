@@ -18,6 +18,7 @@ from typing import Any, Self
 from contracts.errors import TillstreamError
 from local import processes
 from local.aws.account import ROOT, Account, without_aws
+from local.aws.issuer import NAMESPACE
 
 ENVIRONMENT = ROOT / "terraform" / "environments" / "local"
 # In the state before the lifecycle rules are: see the environment's main.tf.
@@ -33,10 +34,21 @@ class ProvisionError(TillstreamError):
 
 @dataclass(frozen=True)
 class Outputs:
-    """What Terraform made: names of buckets by what they hold, ARNs of roles by workload."""
+    """What Terraform made: names of buckets by what they hold; by workload, the ARN of its role, and the service
+    account that the role trusts, as `namespace:name`.
+    """
 
     buckets: Mapping[str, str]
     role_arns: Mapping[str, str]
+    subjects: Mapping[str, str]
+
+    def platform_roles(self) -> dict[str, str]:
+        """The roles of the pipeline's own workloads, whose service accounts are called as they are."""
+        return {
+            workload: arn
+            for workload, arn in self.role_arns.items()
+            if self.subjects[workload] == f"{NAMESPACE}:{workload}"
+        }
 
     def environment(self) -> dict[str, str]:
         """Where a workload finds the buckets: `TILLSTREAM_LAKE_URI` and the like."""

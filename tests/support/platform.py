@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -31,8 +32,12 @@ class Cloud:
 
     def client(self, workload: str, service: str = "s3") -> Any:
         """A client with the rights of one workload, by a token of its own."""
-        token = self.account.issuer.mint(workload)
-        return client(self.account, assume(self.account, self.made.role_arns[workload], token), service)
+        return client(self.account, assume(self.account, self.made.role_arns[workload], self.token(workload)), service)
+
+    def token(self, workload: str, **changes: Any) -> str:
+        """A token as a pod of this workload finds it, but for the changes."""
+        namespace, name = self.made.subjects[workload].split(":")
+        return self.account.issuer.mint(name, **({"namespace": namespace} | changes))
 
     def administrator(self, service: str = "s3") -> Any:
         """A client with every right, to look behind the roles."""
@@ -41,16 +46,22 @@ class Cloud:
 
 def assume(account: Account, role_arn: str, token: str) -> dict[str, str]:
     """Exchange a token for the temporary credentials of a role. Raises botocore's ClientError where STS refuses."""
-    sts = boto3.client(
-        "sts",
-        region_name=REGION,
-        endpoint_url=account.endpoint,
-        verify=str(account.ca_file),
-        config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}),
-    )
+    sts = _anonymous_sts(account.endpoint, str(account.ca_file))
     answer = sts.assume_role_with_web_identity(RoleArn=role_arn, RoleSessionName="test", WebIdentityToken=token)
     credentials: dict[str, str] = answer["Credentials"]
     return credentials
+
+
+@cache
+def _anonymous_sts(endpoint: str, ca_file: str) -> Any:
+    """A client without credentials: who has a token needs none."""
+    return boto3.client(
+        "sts",
+        region_name=REGION,
+        endpoint_url=endpoint,
+        verify=ca_file,
+        config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}),
+    )
 
 
 def client(account: Account, credentials: dict[str, str], service: str = "s3") -> Any:
@@ -75,7 +86,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     try:
         with Provisioning(account, directory / "terraform", keep_administrator=True) as provisioning:
             made = provisioning.outputs()
-            with TokenFiles(account.issuer, directory / "tokens", made.role_arns) as tokens:
+            with TokenFiles(account.issuer, directory / "tokens", made.platform_roles()) as tokens:
                 yield Cloud(account, provisioning, made, tokens)
     finally:
         account.stop()

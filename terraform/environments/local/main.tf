@@ -34,17 +34,32 @@ resource "aws_iam_openid_connect_provider" "this" {
 # The same modules as on AWS
 ################################################################################
 
+locals {
+  account  = { id = "000000000000", region = "us-east-1" }
+  stand_in = "${local.account.region}:${local.account.id}"
+}
+
+# What the emulator lacks is named all the same, so that the policies here are those of AWS, whole: no key encrypts, no
+# cluster of MSK's stands behind its ARN, nobody is paged.
 module "lake" {
   source = "../../modules/lake"
 
-  name_prefix   = "tillstream-local"
-  force_destroy = true
+  name_prefix         = "tillstream-local"
+  account_id          = local.account.id
+  contracts_directory = "${path.root}/../../../contracts"
+  kms_key_arn         = "arn:aws:kms:${local.stand_in}:key/lake"
+  force_destroy       = true
+
+  # The emulator has neither.
+  request_metrics = false
+  catalog         = null
 }
 
 module "workload_identity" {
   source = "../../modules/workload_identity"
 
   name_prefix         = "tillstream-local"
+  account             = local.account
   contracts_directory = "${path.root}/../../../contracts"
 
   oidc_provider = {
@@ -52,8 +67,28 @@ module "workload_identity" {
     issuer = var.issuer
   }
 
-  buckets = {
-    lake        = module.lake.buckets["lake"]
-    checkpoints = module.lake.buckets["checkpoints"]
+  cluster = {
+    name   = "tillstream-local"
+    vpc_id = "vpc-local"
+  }
+
+  buckets = module.lake.buckets
+
+  kms_keys = {
+    lake    = "arn:aws:kms:${local.stand_in}:key/lake"
+    secrets = "arn:aws:kms:${local.stand_in}:key/secrets"
+    paging  = "arn:aws:kms:${local.stand_in}:key/paging"
+    volumes = "arn:aws:kms:${local.stand_in}:key/volumes"
+  }
+
+  kafka = {
+    cluster_arn = "arn:aws:kafka:${local.stand_in}:cluster/tillstream-local/local"
+  }
+
+  secret_arns = ["arn:aws:secretsmanager:${local.stand_in}:secret:airflow-database-AbCdEf"]
+
+  paging = {
+    oncall_topic_arn   = "arn:aws:sns:${local.stand_in}:oncall"
+    watchdog_topic_arn = "arn:aws:sns:${local.stand_in}:watchdog"
   }
 }

@@ -3,10 +3,11 @@ resource "terraform_data" "usable" {
   input = {
     buckets   = { for name, bucket in module.lake.buckets : name => bucket.name }
     role_arns = module.workload_identity.role_arns
+    subjects  = { for workload, account in module.workload_identity.service_accounts : workload => "${account.namespace}:${account.name}" }
   }
 }
 
 output "usable" {
-  description = "Names of the buckets by what they hold, and ARNs of the workloads' roles by service account."
+  description = "Names of the buckets by what they hold, and by workload the ARNs of the roles and the subjects they trust, as namespace:name."
   value       = terraform_data.usable.output
 }

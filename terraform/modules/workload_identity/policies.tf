@@ -1,63 +1,29 @@
 ################################################################################
-# Policies: the grants, action by action
+# Policies: for each workload the union of what the files beside this one grant
 ################################################################################
 
 locals {
-  # Only buckets that are encrypted by a key of one's own need leave to use it. An upload in parts also reads it back.
-  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
-  key_actions = {
-    for workload, buckets in local.grants : workload => concat(
-      anytrue([for grant in values(buckets) : length(concat(grant.read, grant.write)) > 0]) ? ["kms:Decrypt"] : [],
-      anytrue([for grant in values(buckets) : length(grant.write) > 0]) ? ["kms:GenerateDataKey"] : [],
-    )
-  }
+  # Stand-ins where there is none: the statements that would name them are left out.
+  kms_keys = var.kms_keys == null ? { lake = "", secrets = "", paging = "", volumes = "" } : var.kms_keys
+  paging   = var.paging == null ? { oncall_topic_arn = "", watchdog_topic_arn = "" } : var.paging
 
+  # How many statements a policy has must be known before ARNs are, so nothing here asks a value that is not
+  # (`try` and `lookup` would): conditions are about inputs that are null or not.
   policies = {
-    for workload, buckets in local.grants : workload => {
+    for workload in local.workloads : workload => {
       Version = "2012-10-17"
-      Statement = concat(
-        [
-          for bucket, grant in buckets : {
-            Sid       = "List${title(bucket)}"
-            Effect    = "Allow"
-            Action    = ["s3:ListBucket"]
-            Resource  = [var.buckets[bucket].arn]
-            Condition = { StringLike = { "s3:prefix" = [for prefix in distinct(concat(grant.read, grant.write)) : "${prefix}*"] } }
-          } if length(concat(grant.read, grant.write)) > 0
-        ],
-        [
-          for bucket, grant in buckets : {
-            Sid      = "Read${title(bucket)}"
-            Effect   = "Allow"
-            Action   = ["s3:GetObject"]
-            Resource = [for prefix in grant.read : "${var.buckets[bucket].arn}/${prefix}*"]
-          } if length(grant.read) > 0
-        ],
-        [
-          for bucket, grant in buckets : {
-            Sid      = "Write${title(bucket)}"
-            Effect   = "Allow"
-            Action   = ["s3:AbortMultipartUpload", "s3:PutObject"]
-            Resource = [for prefix in grant.write : "${var.buckets[bucket].arn}/${prefix}*"]
-          } if length(grant.write) > 0
-        ],
-        [
-          for bucket, grant in buckets : {
-            Sid      = "Delete${title(bucket)}"
-            Effect   = "Allow"
-            Action   = ["s3:DeleteObject"]
-            Resource = [for prefix in grant.delete : "${var.buckets[bucket].arn}/${prefix}*"]
-          } if length(grant.delete) > 0
-        ],
-        [
-          for key in compact([var.kms_key_arn]) : {
-            Sid      = "UseKey"
-            Effect   = "Allow"
-            Action   = local.key_actions[workload]
-            Resource = [key]
-          } if length(local.key_actions[workload]) > 0
-        ],
-      )
+      Statement = flatten([
+        for granted in [
+          local.bucket_statements,
+          local.bucket_key_statements,
+          local.client_statements,
+          local.administrator_statements,
+          local.secret_statements,
+          local.metric_statements,
+          local.paging_statements,
+          local.cluster_statements,
+        ] : [for name, statements in granted : statements if name == workload]
+      ])
     }
   }
 }

@@ -93,7 +93,7 @@ def test_nothing_of_the_users_account(account: Account, tmp_path: Path, monkeypa
 
 def test_bucket_variables():
     """A workload finds each bucket by what it holds."""
-    made = Outputs({"lake": "a-lake", "checkpoints": "a-checkpoints"}, {})
+    made = Outputs({"lake": "a-lake", "checkpoints": "a-checkpoints"}, {}, {})
     assert made.environment() == {
         "TILLSTREAM_LAKE_URI": "s3://a-lake",
         "TILLSTREAM_CHECKPOINTS_URI": "s3://a-checkpoints",

@@ -1,0 +1,136 @@
+################################################################################
+# Buckets: by workload, the prefixes it may read (and list), write, and delete
+################################################################################
+
+locals {
+  # Writing alone lists, too, but reads nothing. Who is not named here reaches no bucket.
+  grants = {
+    spark-ingest = {
+      lake = {
+        read = concat(
+          local.read_tables["spark-ingest"],
+          local.shared_tables,
+          local.read_manifests["spark-ingest"],
+          ["dim_stores/"],
+        )
+        write = concat(
+          local.written_tables["spark-ingest"],
+          local.shared_tables,
+          local.written_manifests["spark-ingest"],
+        )
+        # Objects are named by their content and committed by a log that only grows: nothing is ever deleted.
+        delete = []
+      }
+      checkpoints = {
+        read  = ["ingest/"]
+        write = ["ingest/"]
+        # Hadoop renames by copy and delete, and Spark removes the records of old batches.
+        delete = ["ingest/"]
+      }
+    }
+
+    # Its progress is in the tables' logs, so it has no checkpoints; a delivery that is made again is a new version.
+    spark-batch = {
+      lake = {
+        read   = concat(local.read_tables["spark-batch"], local.dimension_tables, local.curated_tables, local.exports)
+        write  = concat(local.curated_tables, local.exports)
+        delete = []
+      }
+    }
+
+    quality = {
+      lake = {
+        read = concat(
+          local.read_tables["quality"],
+          local.shared_tables,
+          local.read_manifests["quality"],
+          local.curated_tables,
+          ["dim_stores/"],
+        )
+        write  = []
+        delete = []
+      }
+    }
+
+    reference-data = {
+      lake = {
+        read   = local.dimension_tables
+        write  = local.dimension_tables
+        delete = []
+      }
+    }
+
+    # Counts, sizes and times stand in the logs and manifests: it sees no row.
+    lake-exporter = {
+      lake = {
+        read   = concat(local.logs, local.manifests)
+        write  = []
+        delete = []
+      }
+    }
+
+    # What its tasks said, which would go with their pods.
+    airflow = {
+      artifacts = {
+        read   = ["airflow-logs/"]
+        write  = ["airflow-logs/"]
+        delete = []
+      }
+    }
+  }
+
+  bucket_statements = {
+    for workload, buckets in local.grants : workload => concat(
+      [
+        for bucket, grant in buckets : {
+          Sid       = "List${title(bucket)}"
+          Effect    = "Allow"
+          Action    = ["s3:ListBucket"]
+          Resource  = [var.buckets[bucket].arn]
+          Condition = { StringLike = { "s3:prefix" = [for prefix in distinct(concat(grant.read, grant.write)) : "${prefix}*"] } }
+        }
+      ],
+      [
+        for bucket, grant in buckets : {
+          Sid      = "Read${title(bucket)}"
+          Effect   = "Allow"
+          Action   = ["s3:GetObject"]
+          Resource = [for prefix in grant.read : "${var.buckets[bucket].arn}/${prefix}*"]
+        } if length(grant.read) > 0
+      ],
+      [
+        for bucket, grant in buckets : {
+          Sid      = "Write${title(bucket)}"
+          Effect   = "Allow"
+          Action   = ["s3:AbortMultipartUpload", "s3:PutObject"]
+          Resource = [for prefix in grant.write : "${var.buckets[bucket].arn}/${prefix}*"]
+        } if length(grant.write) > 0
+      ],
+      [
+        for bucket, grant in buckets : {
+          Sid      = "Delete${title(bucket)}"
+          Effect   = "Allow"
+          Action   = ["s3:DeleteObject"]
+          Resource = [for prefix in grant.delete : "${var.buckets[bucket].arn}/${prefix}*"]
+        } if length(grant.delete) > 0
+      ],
+    )
+  }
+
+  # Only buckets that are encrypted by a key of one's own need leave to use it. An upload in parts also reads it back.
+  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+  bucket_key_statements = {
+    for workload, buckets in local.grants : workload => [
+      {
+        Sid    = "UseKeyOfBuckets"
+        Effect = "Allow"
+        Action = concat(
+          ["kms:Decrypt"],
+          anytrue([for grant in values(buckets) : length(grant.write) > 0]) ? ["kms:GenerateDataKey"] : [],
+        )
+        Resource  = [local.kms_keys.lake]
+        Condition = { StringEquals = { "kms:ViaService" = "s3.${var.account.region}.amazonaws.com" } }
+      },
+    ] if var.kms_keys != null
+  }
+}
