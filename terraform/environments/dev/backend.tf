@@ -1,0 +1,8 @@
+terraform {
+  # Bucket, region and key come from ../backend.hcl, which terraform/bootstrap writes; see docs/aws.md.
+  backend "s3" {
+    key          = "dev/terraform.tfstate"
+    encrypt      = true
+    use_lockfile = true
+  }
+}
