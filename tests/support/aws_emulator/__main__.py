@@ -1,0 +1,43 @@
+"""Runs moto with our answers in it: `.tools/checks/bin/python -m tests.support.aws_emulator --port N`.
+
+moto answers Terraform as AWS would as far as it goes. What it lacks for the environments dev and prod the modules
+beside this one answer: each says what, in the docstring of its class. They replace private parts of moto 5.2.5, which
+local/tools/requirements.in pins.
+"""
+
+import argparse
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import run_simple
+
+from tests.support.aws_emulator import acmpca, autoscaling, budgets, ec2, eks, msk, rds, s3
+
+App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def one_at_a_time(app: App) -> App:
+    """Terraform asks for ten things at once; moto's models are not made for that."""
+    turn = threading.Lock()
+
+    def serial(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        with turn:
+            return app(environ, start_response)
+
+    return serial
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True, help="on loopback")
+    arguments = parser.parse_args()
+    for part in (acmpca, autoscaling, budgets, ec2, eks, msk, rds, s3):
+        part.install()
+    app = one_at_a_time(DomainDispatcherApplication(create_backend_app))
+    run_simple("127.0.0.1", arguments.port, app, threaded=True, request_handler=MotoRequestHandler)
+
+
+if __name__ == "__main__":
+    main()
