@@ -9,7 +9,7 @@ STAMPS := .tools/stamps
 # It would fetch rules from its maker's server, and takes a `for_each` over other resources apart into strangers.
 CHECKOV := CHECKOV_ENABLE_FOREACH_HANDLING=False .tools/checks/bin/checkov --skip-download --framework terraform
 
-.PHONY: help demo up down test test-fast test-permissions test-terraform record-requests lint format bench render lock lock-jars setup env jars bin checks check clean
+.PHONY: help demo up down test test-fast test-permissions test-terraform record-requests lint format bench render platform lock lock-jars setup env jars bin checks check clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,13 @@ test-fast: setup lint ## Lint and the unit tests: no broker, no Spark
 test-permissions: setup ## Run the pipeline again and compare what it asks S3 for with the record (minutes)
 	@$(VENV)/python -m pytest -m long tests/long/test_recorded_requests.py
 
+test-terraform: setup lint ## Every module's own tests; the whole of prod applied on loopback, planned again, destroyed (minutes)
+	@$(VENV)/python -m pytest -m long tests/long/test_environments.py tests/long/test_modules.py
+
+platform: ## Write what Terraform made where Argo CD finds it (ENVIRONMENT=dev|prod)
+	@terraform -chdir=terraform/environments/$(ENVIRONMENT) output -raw platform > argocd/overlays/$(ENVIRONMENT)/values/platform.yaml.new
+	@mv argocd/overlays/$(ENVIRONMENT)/values/platform.yaml.new argocd/overlays/$(ENVIRONMENT)/values/platform.yaml
+
 record-requests: setup ## Write that record anew
 	@$(VENV)/python -m tests.support.recorded_run
 
@@ -51,8 +58,9 @@ format: env ## Let ruff and terraform lay out the code
 bench: setup ## Measure the ingest job beside simpler pipelines (takes long)
 	@$(VENV)/python -m bench
 
-render: env ## Write again what derives from the contracts and from the table of permissions
+render: env ## Write again what derives from the contracts and from the tables of permissions and costs
 	@$(VENV)/python -m tests.support.permissions
+	@$(VENV)/python -m terraform.costs --write
 
 # --- set-up ------------------------------------------------------------------------------------------------------
 

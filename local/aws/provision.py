@@ -207,10 +207,14 @@ def variables(account: Account) -> list[str]:
 
 
 def terraform_environment(account: Account, directory: Path) -> dict[str, str]:
-    """The environment of every terraform command: as the user has it, but for AWS."""
+    """The environment of every terraform command on the emulated account."""
+    return terraform_without_aws(directory) | account.administrator_environment()
+
+
+def terraform_without_aws(directory: Path) -> dict[str, str]:
+    """The environment of a terraform command, as the user has it, but for AWS; its own data below `directory`."""
     environment = {
         **without_aws(os.environ),
-        **account.administrator_environment(),
         "TF_DATA_DIR": str(directory / "data"),
         "TF_IN_AUTOMATION": "1",
         "CHECKPOINT_DISABLE": "1",

@@ -1,8 +1,4 @@
 terraform {
-  # Bucket, region and key come from ../backend.hcl, which terraform/bootstrap writes; see docs/aws.md.
-  backend "s3" {
-    key          = "prod/terraform.tfstate"
-    encrypt      = true
-    use_lockfile = true
-  }
+  # Bucket, key and lock are given at init: terraform/bootstrap writes the file (docs/aws.md).
+  backend "s3" {}
 }

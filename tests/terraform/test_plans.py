@@ -1,0 +1,71 @@
+"""What a plan of the environments says, before anything is made."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.aws_root import Environment, client, emulated_aws
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with emulated_aws(tmp_path_factory.mktemp("aws")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="module")
+def dev(aws: str, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    return Environment("dev", tmp_path_factory.mktemp("dev"), aws)
+
+
+@pytest.mark.parametrize(("mode", "clusters"), [("msk", 1), ("strimzi", 0)])
+def test_dev_from_nothing(dev: Environment, mode: str, clusters: int):
+    """The environment dev is planned from an empty account, with MSK or without it."""
+    plan = dev.plan(kafka_mode=mode)
+    created = [change["type"] for change in plan["resource_changes"] if change["change"]["actions"] == ["create"]]
+    assert created.count("aws_msk_cluster") == clusters
+    assert created.count("aws_acmpca_certificate_authority") == clusters
+    assert created.count("aws_eks_cluster") == 1
+    assert created.count("aws_nat_gateway") == 1
+    assert {change["change"]["actions"][0] for change in plan["resource_changes"]} <= {"create", "read"}
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"kafka_mode": "kinesis"}, 'kafka_mode must be "msk" (AWS runs the brokers) or "strimzi"'),
+    ({"cidr": "10.30.0.0/24"}, "cidr must be from /16 to /20"),
+    ({"availability_zones": ["eu-central-1a", "eu-central-1b"]}, "must name exactly three different zones"),
+    ({"repository": {"name": "tillstream"}}, "repository.name must be owner/name"),
+    ({"stores": {"cidrs": ["10.30.0.0/18"]}}, "stores.cidrs must not overlap the VPC's cidr"),
+]
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"), WRONG, ids=lambda value: next(iter(value)) if isinstance(value, dict) else ""
+)
+def test_wrong_variables(dev: Environment, aws: str, variables: dict[str, Any], message: str):
+    """A wrong value ends apply at its plan, with a message that says what to write instead, and nothing made."""
+    assert message in dev.refused(**variables)
+    assert nothing_made(dev, aws)
+
+
+def test_wrong_contract(aws: str, tmp_path: Path):
+    """So does a contract whose table would be a prefix of others' tables."""
+    environment = Environment("dev", tmp_path, aws)
+    contract = tmp_path / "contracts" / "pos.receipts.odcs.yaml"
+    named = "physicalName: receipts\n"
+    text = contract.read_text()
+    assert named in text
+    contract.write_text(text.replace(named, "physicalName: receipts/*\n", 1))
+    assert "A contract names a table that cannot be a prefix" in environment.refused()
+    assert nothing_made(environment, aws)
+
+
+def nothing_made(environment: Environment, aws: str) -> bool:
+    """Neither in the state nor in the account."""
+    keys = client(aws, "kms").list_keys()["Keys"]
+    networks = client(aws, "ec2").describe_vpcs(Filters=[{"Name": "tag:project", "Values": ["tillstream"]}])["Vpcs"]
+    return not (environment.made() or keys or networks)
