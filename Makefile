@@ -3,7 +3,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-PYTHON_CODE := tillstream contracts topics lake stores jobs quality local ci tests
 VENV := .venv/bin
 STAMPS := .tools/stamps
 # It would fetch rules from its maker's server, and takes a `for_each` over other resources apart into strangers.

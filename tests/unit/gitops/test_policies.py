@@ -134,8 +134,7 @@ def test_service_accounts_are_who_terraform_trusts(environment: str):
         (named or {"platform": "tillstream"}.get(variable, variable.replace("_", "-")), account): workload
         for workload, variable, named, account in re.findall(pattern, source, re.MULTILINE)
     }
-    if not trusted:
-        pytest.skip("terraform/modules/workload_identity names no service accounts by namespace yet")
+    assert trusted, "the accounts in workloads.tf are written in another way than this test reads"
     for (namespace, account), arn in _role_arns(environment).items():
         assert arn.endswith(f"-{trusted[namespace, account]}"), (namespace, account)
     # Terraform gives these two to EKS's addons itself.
