@@ -28,7 +28,7 @@ test: setup lint ## Lint and every test, on the real parts
 test-fast: setup lint ## Lint and the unit tests: no broker, no Spark
 	@$(VENV)/python -m pytest tests/unit
 
-test-terraform: setup ## Every Terraform module and root: valid, and its own tests, with a mocked AWS
+test-terraform: setup checks ## Every module's own tests with a mocked AWS; all of prod applied on loopback, planned again, destroyed
 	@$(VENV)/python -m pytest tests/terraform
 
 test-permissions: setup ## Run the pipeline again and compare what it asks S3 for with the record (minutes)
@@ -61,8 +61,9 @@ format: env ## Let ruff and terraform lay out the code
 bench: setup ## Measure the ingest job beside simpler pipelines (takes long)
 	@$(VENV)/python -m bench
 
-render: env ## Write again what derives from the contracts and from the table of permissions
+render: env ## Write again what derives from the contracts and from the table of permissions and of costs
 	@$(VENV)/python -m tests.support.permissions
+	@$(VENV)/python -m terraform.costs --write
 
 # --- set-up ------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 terraform {
-  # Bucket, region and key come from ../backend.hcl, which terraform/bootstrap writes; see docs/aws.md.
+  # The bucket is given at init, the region by AWS_REGION: docs/aws.md.
   backend "s3" {
     key          = "prod/terraform.tfstate"
     encrypt      = true

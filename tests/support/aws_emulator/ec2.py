@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -24,12 +25,14 @@ class Ec2(EC2Response):
         return answer
 
     def describe_vpn_connections(self) -> Any:
-        """In XML, as the botocore beside this moto is older than where AWS keeps these keys."""
+        """In XML, as the botocore beside this moto is older than this place for the keys."""
         status, headers, body = self.serialized(super().describe_vpn_connections())
         place = f"arn:aws:secretsmanager:{self.region}:{self.current_account}:secret"
         for connection in self.keys_in_secrets:
             named = f"<vpnConnectionId>{connection}</vpnConnectionId>"
             body = body.replace(named, f"{named}<preSharedKeyArn>{place}:s2svpn!{connection}</preSharedKeyArn>")
+            # No other connection is made here, so none keeps its keys.
+            body = re.sub("(pre_shared_key&gt;)[^&]*", r"\1REDACTED", body)
         return body, {"status": status, **headers}
 
     def create_launch_template(self) -> ActionResult:
