@@ -26,6 +26,8 @@ REGION = "eu-central-1"
 PYTHON = ROOT / ".tools" / "checks" / "bin" / "python"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
 STATES = "states"
+# It has no colours, and does not know the word.
+PULL = "state pull"
 
 OVERRIDE = """
 provider "aws" {
@@ -96,7 +98,7 @@ class Environment:
     def terraform(self, verb: str, *arguments: str, succeeds: bool = True) -> subprocess.CompletedProcess[str]:
         """One verb of Terraform, as in a workflow: nobody is asked, and no target is named."""
         result = subprocess.run(
-            ["terraform", f"-chdir={self._root}", verb, "-no-color", *arguments],
+            ["terraform", f"-chdir={self._root}", *verb.split(), *([] if verb == PULL else ["-no-color"]), *arguments],
             env=self._environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -133,7 +135,7 @@ class Environment:
 
     def made(self) -> list[str]:
         """Addresses in the state, but for what is only read."""
-        state = self.terraform("state", "pull").stdout
+        state = self.terraform(PULL).stdout
         resources = json.loads(state)["resources"] if state.strip() else []
         return [f"{made['type']}.{made['name']}" for made in resources if made["mode"] == "managed"]
 
