@@ -134,10 +134,15 @@ class Environment:
         ]
 
     def made(self) -> list[str]:
-        """Addresses in the state, but for what is only read."""
+        """What is in the state, but for what is only read."""
         state = self.terraform(PULL).stdout
         resources = json.loads(state)["resources"] if state.strip() else []
-        return [f"{made['type']}.{made['name']}" for made in resources if made["mode"] == "managed"]
+        return [
+            f"{made['type']}.{made['name']}"
+            for made in resources
+            if made["mode"] == "managed"
+            for _ in made["instances"]
+        ]
 
     def output(self, name: str) -> str:
         return self.terraform("output", "-raw", name).stdout
