@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from moto.kafka import urls
-from moto.kafka.exceptions import NotFoundException
+from moto.kafka.exceptions import BadRequestException, NotFoundException
 from moto.kafka.responses import KafkaResponse
 
 from tests.support.aws_emulator import routing
@@ -99,7 +99,8 @@ class Msk(KafkaResponse):
 
     def _configuration(self, arn: str) -> dict[str, Any]:
         if arn not in self.configurations:
-            raise NotFoundException(f"There is no configuration {arn}.")
+            # In MSK's own words, by which the provider knows that it is gone.
+            raise BadRequestException("Configuration ARN does not exist.")
         return self.configurations[arn]
 
     # --- SCRAM ----------------------------------------------------------------------------------------------------
