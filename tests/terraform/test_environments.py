@@ -34,7 +34,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from local.aws.account import ROOT
 from tests.support.aws_root import STATES, Environment, client, emulated_aws
+
+PLATFORM = ROOT / "argocd" / "overlays" / "prod" / "values" / "platform.yaml"
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
 
@@ -65,7 +68,8 @@ def test_prod(tmp_path: Path):
 
 
 def check_document(data: dict[str, str], aws: str) -> None:
-    """What is written for the cluster exists in the account."""
+    """What is written for the cluster exists in the account, and has what the manifests read."""
+    assert sorted(data) == sorted(yaml.safe_load(PLATFORM.read_text())["data"])
     assert all(isinstance(value, str) and value for value in data.values())
     buckets = {bucket["Name"] for bucket in client(aws, "s3").list_buckets()["Buckets"]}
     for uri in ("TILLSTREAM_LAKE_URI", "TILLSTREAM_CHECKPOINTS_URI"):
