@@ -47,6 +47,8 @@ module "github" {
     }
   }
 
+  images_name_prefix = "tillstream-${var.images_environment}"
+
   state = {
     bucket_arn  = aws_s3_bucket.this["state"].arn
     kms_key_arn = aws_kms_key.this.arn

@@ -38,6 +38,11 @@ output "apply_role_arns" {
   value       = module.github.apply_role_arns
 }
 
+output "push_role_arn" {
+  description = "Role of the workflow that pushes images, in GitHub's environment `images`."
+  value       = module.github.push_role_arn
+}
+
 output "github_policies" {
   description = "The policies of these roles as JSON, by role and part: for those who check them."
   value       = module.github.policies

@@ -19,6 +19,12 @@ variable "environments" {
   default     = ["dev", "prod"]
 }
 
+variable "images_environment" {
+  description = "The environment whose repositories images are pushed to; the others pull from there, by digest."
+  type        = string
+  default     = "dev"
+}
+
 variable "existing_github_oidc_provider_arn" {
   description = "The account's OIDC provider for GitHub where there is one already (an account can have only one); null to make it."
   type        = string

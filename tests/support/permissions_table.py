@@ -54,7 +54,10 @@ checkpoints/ingest/                     LRWD          -            -        -   
 checkpoints/ingest2/                    -             -            -        -               -              -
 checkpoints/rollup/                     -             -            -        -               -              -
 checkpoints/                            -             -            -        -               -              -
-artifacts/airflow-logs/                 -             -            -        -               -              LRW
+artifacts/airflow-logs/                 -             -            LRW      -               -              LRW
+artifacts/spark-events/spark-ingest/    LRWD          -            -        -               -              -
+artifacts/spark-events/spark-batch/     -             LRWD         -        -               -              -
+artifacts/spark-events/                 -             -            -        -               -              -
 artifacts/jobs/                         -             -            -        -               -              -
 artifacts/                              -             -            -        -               -              -
 access-logs/lake/                       -             -            -        -               -              -
@@ -407,6 +410,9 @@ REVIEWED = (
 # By workload, letters and place (`*`: anything), the grants that the recorded run has no use for.
 UNUSED: dict[tuple[str, str, str], str] = {
     ("airflow", "LRW", "artifacts/airflow-logs/"): "Airflow comes with a room of its own, and is no part of the run.",
+    ("quality", "LRW", "artifacts/airflow-logs/"): "As airflow: its work runs in Airflow's tasks.",
+    ("spark-ingest", "LRWD", "artifacts/spark-events/spark-ingest/"): "One machine keeps no event logs.",
+    ("spark-batch", "LRWD", "artifacts/spark-events/spark-batch/"): "As spark-ingest.",
     ("lake-exporter", "LR", "lake/*"): "The exporter comes with the metrics, and is no part of the run.",
     ("quality", "L", "lake/_batches/*"): (
         "A listing tells a manifest that is missing from one that is forbidden: AWS may say AccessDenied of both."

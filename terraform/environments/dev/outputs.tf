@@ -1,5 +1,5 @@
 output "platform" {
-  description = "What the manifests of the cluster must know of AWS; `make platform` writes it below argocd/overlays."
+  description = "What the manifests of the cluster must know of AWS: the apply workflow proposes it below argocd/overlays."
   value       = module.platform.platform
 }
 

@@ -79,13 +79,6 @@ variable "oncall_emails" {
   default     = []
 }
 
-variable "oncall_https_endpoints" {
-  description = "Webhooks of paging services, by a name of your choice. Such an address holds a key: give it as TF_VAR_oncall_https_endpoints."
-  type        = map(string)
-  default     = {}
-  sensitive   = true
-}
-
 variable "monthly_budget_usd" {
   description = "What the environment may cost a month before somebody is paged; docs/aws.md says what it does cost."
   type        = number

@@ -16,7 +16,6 @@ module "platform" {
   repository               = var.repository
   stores                   = var.stores
   oncall_emails            = var.oncall_emails
-  oncall_https_endpoints   = var.oncall_https_endpoints
   monthly_budget_usd       = var.monthly_budget_usd
   disposable               = var.disposable
   permissions_boundary_arn = var.permissions_boundary_arn

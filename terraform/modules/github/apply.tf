@@ -107,7 +107,7 @@ locals {
         Sid         = "DenyObjects"
         Effect      = "Deny"
         Action      = ["s3:GetObject", "s3:GetObjectVersion"]
-        NotResource = [local.state_objects[environment], "${local.state_objects[environment]}.tflock"]
+        NotResource = concat([local.state_objects[environment]], local.passing_objects[environment])
       },
     ]
   }

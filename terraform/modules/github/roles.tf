@@ -1,19 +1,25 @@
 ################################################################################
-# Roles: for each environment one that plans and one that applies
+# Roles: for each environment one that plans and one that applies; and one that pushes images
 ################################################################################
 
 locals {
   # A pull request's token says so, whatever branch it comes from; one from a fork gets none. A job that runs in an
   # environment of GitHub says that one's name instead, and not the branch: that only main gets there is a rule of the
-  # environment, see docs/aws.md.
+  # environment, see docs/pull-requests.md.
   # https://docs.github.com/en/actions/reference/security/oidc
   subjects = merge(
-    { for environment in keys(var.environments) : "plan-${environment}" => "repo:${var.repository}:pull_request" },
-    { for environment in keys(var.environments) : "apply-${environment}" => "repo:${var.repository}:environment:${environment}" },
+    {
+      for environment in keys(var.environments) : "plan-${environment}" => [
+        "repo:${var.repository}:environment:drift",
+        "repo:${var.repository}:pull_request",
+      ]
+    },
+    { for environment in keys(var.environments) : "apply-${environment}" => ["repo:${var.repository}:environment:${environment}"] },
+    { push = ["repo:${var.repository}:environment:images"] },
   )
 
   trust_policies = {
-    for role, subject in local.subjects : role => {
+    for role, subjects in local.subjects : role => {
       Version = "2012-10-17"
       Statement = [
         {
@@ -24,7 +30,7 @@ locals {
           Condition = {
             StringEquals = {
               "${local.issuer}:aud" = "sts.amazonaws.com"
-              "${local.issuer}:sub" = subject
+              "${local.issuer}:sub" = subjects
             }
           }
         },
@@ -51,6 +57,7 @@ locals {
   documents = merge(
     { for environment, parts in local.plan_statements : "plan-${environment}" => parts },
     { for environment, parts in local.apply_statements : "apply-${environment}" => parts },
+    { push = { base = local.push_statements } },
   )
 
   policies = merge([

@@ -1,10 +1,13 @@
 ################################################################################
-# The state: one object an environment, and its lock beside it
+# The state: one object an environment, its lock and the plan under review beside it
 # https://developer.hashicorp.com/terraform/language/backend/s3#permissions-required
 ################################################################################
 
 locals {
   state_objects = { for environment, value in var.environments : environment => "${var.state.bucket_arn}/${value.state_key}" }
+
+  # What comes and goes beside it: the lock, and the plan between its review and its apply.
+  passing_objects = { for environment, object in local.state_objects : environment => ["${object}.tflock", "${object}.tfplan"] }
 
   read_state = {
     for environment, object in local.state_objects : environment => [
@@ -40,10 +43,10 @@ locals {
         Resource = [object]
       },
       {
-        Sid      = "LockState"
+        Sid      = "LockStateAndKeepPlan"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
-        Resource = ["${object}.tflock"]
+        Resource = local.passing_objects[environment]
       },
       {
         Sid      = "EncryptState"

@@ -50,6 +50,16 @@ variable "environments" {
   }
 }
 
+variable "images_name_prefix" {
+  description = "Beginning of the names of the repositories that images are pushed to, from GitHub's environment `images`: the name_prefix of one of the environments."
+  type        = string
+
+  validation {
+    condition     = contains([for environment in values(var.environments) : environment.name_prefix], var.images_name_prefix)
+    error_message = "images_name_prefix must be the name_prefix of one of the environments: its repositories are those that there are."
+  }
+}
+
 variable "state" {
   description = "The bucket of the states, and the key that encrypts it."
   type = object({

@@ -32,19 +32,6 @@ variable "oncall_emails" {
   }
 }
 
-variable "oncall_https_endpoints" {
-  description = "Webhooks of paging services, by a name of your choice. Such an address holds a key: give it as TF_VAR_…, not in a file of the repository. It does stand in the state."
-  type        = map(string)
-  default     = {}
-  sensitive   = true
-  nullable    = false
-
-  validation {
-    condition     = alltrue([for endpoint in values(var.oncall_https_endpoints) : startswith(endpoint, "https://")])
-    error_message = "oncall_https_endpoints must begin with https://."
-  }
-}
-
 variable "cluster_name" {
   description = "The EKS cluster to watch from outside."
   type        = string

@@ -5,13 +5,12 @@
 module "paging" {
   source = "../paging"
 
-  name_prefix            = var.name
-  account                = { id = var.account.id, region = var.account.region }
-  kms_key_arn            = module.kms.key_arns["paging"]
-  oncall_emails          = var.oncall_emails
-  oncall_https_endpoints = var.oncall_https_endpoints
-  cluster_name           = var.name
-  kafka_cluster_name     = local.msk ? var.name : null
+  name_prefix        = var.name
+  account            = { id = var.account.id, region = var.account.region }
+  kms_key_arn        = module.kms.key_arns["paging"]
+  oncall_emails      = var.oncall_emails
+  cluster_name       = var.name
+  kafka_cluster_name = local.msk ? var.name : null
 
   budget = {
     monthly_usd = var.monthly_budget_usd

@@ -125,14 +125,6 @@ variable "oncall_emails" {
   default     = []
 }
 
-variable "oncall_https_endpoints" {
-  description = "Webhooks of paging services, by a name of your choice. See module paging."
-  type        = map(string)
-  default     = {}
-  sensitive   = true
-  nullable    = false
-}
-
 variable "monthly_budget_usd" {
   description = "What the environment may cost a month before somebody is paged; docs/aws.md says what it does cost."
   type        = number

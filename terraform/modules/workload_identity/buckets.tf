@@ -27,6 +27,7 @@ locals {
         # Hadoop renames by copy and delete, and Spark removes the records of old batches.
         delete = ["ingest/"]
       }
+      artifacts = local.event_logs["spark-ingest"]
     }
 
     # Its progress is in the tables' logs, so it has no checkpoints; a delivery that is made again is a new version.
@@ -36,6 +37,7 @@ locals {
         write  = concat(local.curated_tables, local.exports)
         delete = []
       }
+      artifacts = local.event_logs["spark-batch"]
     }
 
     quality = {
@@ -50,6 +52,7 @@ locals {
         write  = []
         delete = []
       }
+      artifacts = local.task_logs
     }
 
     reference-data = {
@@ -69,13 +72,25 @@ locals {
       }
     }
 
-    # What its tasks said, which would go with their pods.
     airflow = {
-      artifacts = {
-        read   = ["airflow-logs/"]
-        write  = ["airflow-logs/"]
-        delete = []
-      }
+      artifacts = local.task_logs
+    }
+  }
+
+  # What the tasks said, which would go with their pods: each writes it under the role of its work, after what an earlier
+  # try said.
+  task_logs = {
+    read   = ["airflow-logs/"]
+    write  = ["airflow-logs/"]
+    delete = []
+  }
+
+  # What Spark's history server reads. A driver's log is renamed when it ends: copied and deleted.
+  event_logs = {
+    for workload in ["spark-ingest", "spark-batch"] : workload => {
+      read   = ["spark-events/${workload}/"]
+      write  = ["spark-events/${workload}/"]
+      delete = ["spark-events/${workload}/"]
     }
   }
 

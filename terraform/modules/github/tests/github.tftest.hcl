@@ -13,23 +13,25 @@ mock_provider "aws" {
 }
 
 variables {
-  repository = "example/tillstream"
-  account    = { id = "123456789012", region = "eu-central-1" }
-  state      = { bucket_arn = "arn:aws:s3:::tillstream-state", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/state" }
+  repository         = "example/tillstream"
+  account            = { id = "123456789012", region = "eu-central-1" }
+  state              = { bucket_arn = "arn:aws:s3:::tillstream-state", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/state" }
+  images_name_prefix = "tillstream-dev"
   environments = {
     dev  = { name_prefix = "tillstream-dev", state_key = "dev/terraform.tfstate" }
     prod = { name_prefix = "tillstream-prod", state_key = "prod/terraform.tfstate" }
   }
 }
 
-run "a_role_trusts_exactly_one_subject_of_one_repository" {
+run "a_role_trusts_named_subjects_of_one_repository" {
   assert {
     condition = { for name, role in aws_iam_role.this : name => jsondecode(role.assume_role_policy) } == {
-      for name, subject in {
-        plan-dev   = "repo:example/tillstream:pull_request"
-        plan-prod  = "repo:example/tillstream:pull_request"
-        apply-dev  = "repo:example/tillstream:environment:dev"
-        apply-prod = "repo:example/tillstream:environment:prod"
+      for name, subjects in {
+        plan-dev   = ["repo:example/tillstream:environment:drift", "repo:example/tillstream:pull_request"]
+        plan-prod  = ["repo:example/tillstream:environment:drift", "repo:example/tillstream:pull_request"]
+        apply-dev  = ["repo:example/tillstream:environment:dev"]
+        apply-prod = ["repo:example/tillstream:environment:prod"]
+        push       = ["repo:example/tillstream:environment:images"]
         } : name => {
         Version = "2012-10-17"
         Statement = [{
@@ -40,13 +42,13 @@ run "a_role_trusts_exactly_one_subject_of_one_repository" {
           Condition = {
             StringEquals = {
               "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
-              "token.actions.githubusercontent.com:sub" = subject
+              "token.actions.githubusercontent.com:sub" = subjects
             }
           }
         }]
       }
     }
-    error_message = "Pull requests plan, the environment of the same name applies, and no pattern is trusted."
+    error_message = "Pull requests and the nightly comparison plan, the environment of the same name applies, `images` pushes, and no pattern is trusted."
   }
 
   assert {
@@ -108,21 +110,24 @@ run "a_plan_only_reads" {
   }
 }
 
-run "an_apply_writes_its_own_state_and_lock_and_no_other_object" {
+run "an_apply_writes_its_own_state_lock_and_plan_and_no_other_object" {
   assert {
     condition = {
-      for statement in jsondecode(output.policies["apply-prod-base"]).Statement : statement.Sid => [statement.Action, statement.Resource] if contains(["FindState", "ReadState", "WriteState", "LockState"], statement.Sid)
+      for statement in jsondecode(output.policies["apply-prod-base"]).Statement : statement.Sid => [statement.Action, statement.Resource] if contains(["FindState", "ReadState", "WriteState", "LockStateAndKeepPlan"], statement.Sid)
       } == {
       FindState  = [["s3:ListBucket"], ["arn:aws:s3:::tillstream-state"]]
       ReadState  = [["s3:GetObject"], ["arn:aws:s3:::tillstream-state/prod/terraform.tfstate"]]
       WriteState = [["s3:PutObject"], ["arn:aws:s3:::tillstream-state/prod/terraform.tfstate"]]
-      LockState  = [["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], ["arn:aws:s3:::tillstream-state/prod/terraform.tfstate.tflock"]]
+      LockStateAndKeepPlan = [["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], [
+        "arn:aws:s3:::tillstream-state/prod/terraform.tfstate.tflock",
+        "arn:aws:s3:::tillstream-state/prod/terraform.tfstate.tfplan",
+      ]]
     }
-    error_message = "The state is written and never deleted, the lock comes and goes, and both are those of the environment."
+    error_message = "The state is written and never deleted, lock and plan come and go, and all are those of the environment."
   }
 
   assert {
-    condition     = contains([for statement in jsondecode(output.policies["apply-prod-base"]).Statement : jsonencode([statement.Action, statement.NotResource]) if statement.Effect == "Deny"], jsonencode([["s3:GetObject", "s3:GetObjectVersion"], ["arn:aws:s3:::tillstream-state/prod/terraform.tfstate", "arn:aws:s3:::tillstream-state/prod/terraform.tfstate.tflock"]]))
+    condition     = contains([for statement in jsondecode(output.policies["apply-prod-base"]).Statement : jsonencode([statement.Action, statement.NotResource]) if statement.Effect == "Deny"], jsonencode([["s3:GetObject", "s3:GetObjectVersion"], ["arn:aws:s3:::tillstream-state/prod/terraform.tfstate", "arn:aws:s3:::tillstream-state/prod/terraform.tfstate.tflock", "arn:aws:s3:::tillstream-state/prod/terraform.tfstate.tfplan"]]))
     error_message = "No receipt is read by what changes the lake."
   }
 
@@ -205,14 +210,14 @@ run "only_what_aws_knows_no_resource_for_is_allowed_on_all" {
       for policy in output.policies : [
         for statement in jsondecode(policy).Statement : statement.Sid if statement.Effect == "Allow" && try(contains(statement.Resource, "*"), false)
       ]
-    ])) == toset(["ChangeNameless", "ReadNameless"])
+    ])) == toset(["ChangeNameless", "LogIn", "ReadNameless"])
     error_message = "Every other statement names its resources."
   }
 
   assert {
     condition = alltrue(flatten([
       for policy in output.policies : [
-        for statement in jsondecode(policy).Statement : statement.Condition.StringEquals["aws:RequestedRegion"] == "eu-central-1" if endswith(statement.Sid, "Nameless")
+        for statement in jsondecode(policy).Statement : statement.Condition.StringEquals["aws:RequestedRegion"] == "eu-central-1" if endswith(statement.Sid, "Nameless") || statement.Sid == "LogIn"
       ]
     ]))
     error_message = "What has no resource is held to the region."
@@ -235,8 +240,27 @@ run "every_row_of_the_table_is_in_a_part" {
   }
 
   assert {
-    condition     = length(aws_iam_role_policy_attachment.this) == 16 && alltrue([for name, attachment in aws_iam_role_policy_attachment.this : startswith(name, trimprefix(attachment.role, "github-tillstream-"))])
+    condition     = length(aws_iam_role_policy_attachment.this) == 17 && alltrue([for name, attachment in aws_iam_role_policy_attachment.this : startswith(name, trimprefix(attachment.role, "github-tillstream-"))])
     error_message = "Each part must be attached to its own role."
+  }
+}
+
+run "a_push_adds_images_of_one_environment" {
+  assert {
+    condition = {
+      for statement in jsondecode(output.policies["push-base"]).Statement : statement.Sid => statement.Resource
+      } == {
+      LogIn = ["*"]
+      Push  = ["arn:aws:ecr:eu-central-1:123456789012:repository/tillstream-dev/*"]
+    }
+    error_message = "Images go into the repositories of the named environment, and nowhere else."
+  }
+
+  assert {
+    condition = !anytrue(flatten([
+      for statement in jsondecode(output.policies["push-base"]).Statement : [for action in statement.Action : can(regex("Delete|Tag|Policy|Lifecycle", action))]
+    ]))
+    error_message = "A push deletes nothing, and leaves the repository as it is."
   }
 }
 
@@ -253,7 +277,8 @@ run "an_account_has_one_provider" {
 
 run "the_longest_names_fit_into_policies" {
   variables {
-    environments = { staging-of-europe-1 = { name_prefix = "tillstream-staging-of-europe-11", state_key = "staging-of-europe-1/terraform.tfstate" } }
+    images_name_prefix = "tillstream-staging-of-europe-11"
+    environments       = { staging-of-europe-1 = { name_prefix = "tillstream-staging-of-europe-11", state_key = "staging-of-europe-1/terraform.tfstate" } }
   }
 
   assert {

@@ -5,10 +5,11 @@ mock_provider "aws" {
 }
 
 variables {
-  repository   = "example/tillstream"
-  account      = { id = "123456789012", region = "eu-central-1" }
-  environments = { prod = { name_prefix = "tillstream-prod", state_key = "prod/terraform.tfstate" } }
-  state        = { bucket_arn = "arn:aws:s3:::tillstream-state", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/state" }
+  repository         = "example/tillstream"
+  account            = { id = "123456789012", region = "eu-central-1" }
+  environments       = { prod = { name_prefix = "tillstream-prod", state_key = "prod/terraform.tfstate" } }
+  images_name_prefix = "tillstream-prod"
+  state              = { bucket_arn = "arn:aws:s3:::tillstream-state", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/state" }
 }
 
 run "a_name_with_capitals_is_refused" {
@@ -65,7 +66,8 @@ run "a_prefix_that_takes_in_the_workflows_own_roles_is_refused" {
   command = plan
 
   variables {
-    environments = { prod = { name_prefix = "github", state_key = "prod/terraform.tfstate" } }
+    images_name_prefix = "github"
+    environments       = { prod = { name_prefix = "github", state_key = "prod/terraform.tfstate" } }
   }
 
   expect_failures = [var.environments]
@@ -99,4 +101,14 @@ run "the_provider_of_something_else_is_refused" {
   }
 
   expect_failures = [var.existing_oidc_provider_arn]
+}
+
+run "images_of_no_environment_are_refused" {
+  command = plan
+
+  variables {
+    images_name_prefix = "tillstream-test"
+  }
+
+  expect_failures = [var.images_name_prefix]
 }

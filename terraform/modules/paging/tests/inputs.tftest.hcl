@@ -32,16 +32,6 @@ run "an_address_that_is_none_is_refused" {
   expect_failures = [var.oncall_emails]
 }
 
-run "a_webhook_without_tls_is_refused" {
-  command = plan
-
-  variables {
-    oncall_https_endpoints = { pager = "http://events.example.com/x" }
-  }
-
-  expect_failures = [var.oncall_https_endpoints]
-}
-
 run "a_budget_of_nothing_is_refused" {
   command = plan
 

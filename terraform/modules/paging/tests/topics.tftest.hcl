@@ -15,14 +15,13 @@ mock_provider "aws" {
 }
 
 variables {
-  name_prefix            = "tillstream-test"
-  account                = { id = "123456789012", region = "eu-central-1" }
-  kms_key_arn            = "arn:aws:kms:eu-central-1:123456789012:key/paging"
-  oncall_emails          = ["oncall@example.com"]
-  oncall_https_endpoints = { pager = "https://events.example.com/key" }
-  cluster_name           = "tillstream-test"
-  kafka_cluster_name     = "tillstream-test"
-  budget                 = { monthly_usd = 500, tag_value = "tillstream-test" }
+  name_prefix        = "tillstream-test"
+  account            = { id = "123456789012", region = "eu-central-1" }
+  kms_key_arn        = "arn:aws:kms:eu-central-1:123456789012:key/paging"
+  oncall_emails      = ["oncall@example.com"]
+  cluster_name       = "tillstream-test"
+  kafka_cluster_name = "tillstream-test"
+  budget             = { monthly_usd = 500, tag_value = "tillstream-test" }
 }
 
 run "both_topics_are_encrypted" {
@@ -94,10 +93,5 @@ run "whoever_is_on_call_hears_of_it" {
   assert {
     condition     = [for subscription in aws_sns_topic_subscription.email : [subscription.topic_arn, subscription.endpoint]] == [[aws_sns_topic.this["oncall"].arn, "oncall@example.com"]]
     error_message = "The address given is subscribed to the topic of those on call."
-  }
-
-  assert {
-    condition     = nonsensitive([for subscription in aws_sns_topic_subscription.https : [subscription.topic_arn, subscription.endpoint]] == [[aws_sns_topic.this["oncall"].arn, "https://events.example.com/key"]])
-    error_message = "The webhook given is subscribed to the topic of those on call."
   }
 }
