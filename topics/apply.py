@@ -1,7 +1,7 @@
 """Read what Kafka holds, and carry out a plan."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from enum import Enum
 from typing import Any, TypeVar
@@ -91,9 +91,9 @@ def apply_plan(admin: AdminClient, plan: Plan, advance: Callable[[int], None] = 
         _await_visible(admin, plan)
 
 
-def revoke(admin: AdminClient, principal: str) -> int:
-    """Remove every ACL that lets this principal do something, and return how many those were when Kafka shows none."""
-    found = sorted(acl for acl in read_state(admin).acls if acl.principal == principal and acl.permission == "allow")
+def revoke(admin: AdminClient, principals: Collection[str]) -> int:
+    """Remove every ACL that lets these do something, and return how many those were when Kafka shows none."""
+    found = sorted(acl for acl in read_state(admin).acls if acl.principal in principals and acl.permission == "allow")
     apply_plan(admin, Plan(remove_acls=tuple(found)))
     return len(found)
 

@@ -14,7 +14,7 @@ import contracts
 from contracts import Contract
 from topics.against import contracts_at
 from topics.apply import apply_plan, read_state
-from topics.apply import revoke as revoke_principal
+from topics.apply import revoke as revoke_principals
 from topics.connection import connect
 from topics.desired import desired_state, read_stores, workload_principals
 from topics.errors import SettingsError
@@ -36,7 +36,7 @@ _stores = click.option(
     "--stores",
     "stores_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON list of all stores with store_id and key_generation; every other certificate is revoked. "
+    help="JSON list of all stores with store_id, key_generation and login if not mtls; all else is revoked. "
     "Without it the ACLs of stores stay as they are.",
 )
 _prune = click.option("--prune", is_flag=True, help="Also remove ACLs that belong to nobody known here.")
@@ -98,7 +98,8 @@ def apply(stores_file: Path | None, prune: bool, shrink_retention: bool, as_data
 @_json
 def revoke(store_id: str, generation: int, as_data: bool) -> None:
     """Take every right from a generation of a store: when this has ended, no write of it passes. Exit 0: done."""
-    count = revoke_principal(connect(KafkaSettings.from_env()), Store(store_id, generation).principal)
+    principals = [Store(store_id, generation, by_certificate=each).principal for each in (True, False)]
+    count = revoke_principals(connect(KafkaSettings.from_env()), principals)
     if as_data:
         click.echo(json.dumps({"store_id": store_id, "generation": generation, "removed_acls": count}))
     elif count:

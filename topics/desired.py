@@ -12,7 +12,9 @@ from topics.model import CLUSTER, Acl, State, Store, Topic
 
 # The role that contracts give to all stores at once.
 STORES = "stores"
-STORE_PREFIX = "User:CN=store-"
+STORE_PREFIXES = ("User:CN=store-", "User:store-")
+# How a store may log in. IAM is for workloads, and has no ACLs.
+STORE_LOGINS = ("mtls", "scram", "oauthbearer", "kerberos")
 ADMINISTRATOR = "topics"
 # The same characters as in event ids: nothing that could add a part to a certificate's name.
 STORE_ID = re.compile(r"[A-Za-z0-9_.]+")
@@ -55,8 +57,9 @@ def workload_principals(contracts: Iterable[Contract]) -> frozenset[str]:
 
 
 def read_stores(file: Path) -> tuple[Store, ...]:
-    """The stores of a JSON list of objects with `store_id` and `key_generation`; other fields are not looked at.
+    """The stores of a JSON list of objects with `store_id` and `key_generation`, and `login` if it is not mtls.
 
+    Other fields are not looked at.
     An empty list is refused: it would revoke every store at once, and is more likely half a file.
     """
 
@@ -87,7 +90,10 @@ def _store(row: object, refuse: Callable[[str], TopicsError]) -> Store:
         raise refuse(f"{store_id!r} is no store_id (letters, digits, _ and .)")
     if not isinstance(generation, int) or isinstance(generation, bool) or generation < 1:
         raise refuse(f"{generation!r} is no key_generation of store {store_id} (a whole number of at least 1)")
-    return Store(store_id, generation)
+    login = row.get("login", "mtls")
+    if login not in STORE_LOGINS:
+        raise refuse(f"{login!r} is no login of store {store_id} ({', '.join(STORE_LOGINS)})")
+    return Store(store_id, generation, by_certificate=login == "mtls")
 
 
 def _topic(contract: Contract, replication: int) -> Topic:

@@ -44,11 +44,16 @@ class State:
 
 @dataclass(frozen=True)
 class Store:
-    """A store that may write: only the certificates of its current key generation count."""
+    """A store that may write: only the log-ins of its current key generation count.
+
+    By certificate its principal is the whole subject, by any other log-in its name alone.
+    """
 
     store_id: str
     key_generation: int
+    by_certificate: bool = True
 
     @property
     def principal(self) -> str:
-        return f"User:CN=store-{self.store_id}.g{self.key_generation},OU=stores,O=Tillstream"
+        name = f"store-{self.store_id}.g{self.key_generation}"
+        return f"User:CN={name},OU=stores,O=Tillstream" if self.by_certificate else f"User:{name}"

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from topics.desired import STORE_PREFIX
+from topics.desired import STORE_PREFIXES
 from topics.model import Acl, State, Topic
 
 # Lowering one of these makes Kafka delete messages.
@@ -90,7 +90,7 @@ def make_plan(
 
 
 def _is_store(acl: Acl) -> bool:
-    return acl.principal.startswith(STORE_PREFIX)
+    return acl.principal.startswith(STORE_PREFIXES)
 
 
 def _undescribed(desired: State, actual: State) -> Iterator[Refusal]:

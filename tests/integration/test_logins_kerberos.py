@@ -1,4 +1,4 @@
-"""Stores by Kerberos, on a real KDC, by a client built against Debian's librdkafka: the wheels have no GSSAPI."""
+"""Stores by Kerberos, on a real KDC; the client is built against Debian's librdkafka, as the wheels have no GSSAPI."""
 
 import json
 import os

@@ -81,3 +81,14 @@ def test_list_of_stores(tmp_path: Path):
     """Rows of the store dimension serve as the list: other fields are not looked at."""
     (tmp_path / "stores.json").write_text(json.dumps([{"store_id": "330", "key_generation": 2, "name": "Main St"}]))
     assert read_stores(tmp_path / "stores.json") == (Store("330", 2),)
+
+
+def test_store_that_logs_in_by_name(tmp_path: Path):
+    """A store may log in otherwise than by certificate: its principal is then its name and generation alone."""
+    file = tmp_path / "stores.json"
+    file.write_text(json.dumps([{"store_id": "330", "key_generation": 2, "login": "kerberos"}]))
+    [store] = read_stores(file)
+    assert store.principal == "User:store-330.g2"
+    file.write_text(json.dumps([{"store_id": "330", "key_generation": 2, "login": "iam"}]))
+    with pytest.raises(TopicsError, match="'iam' is no login of store 330"):
+        read_stores(file)

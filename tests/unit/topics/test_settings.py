@@ -1,17 +1,21 @@
 """Kafka's settings, from the environment to what librdkafka and Java's client are told."""
 
+import base64
+import json
+import time
 from pathlib import Path
 
 import pytest
 
 from topics.errors import SettingsError
-from topics.logins import Mtls, Scram, Secret, jaas_quoted
+from topics.logins import Iam, Kerberos, Mtls, OAuthBearer, Scram, Secret, jaas_quoted
 from topics.settings import KafkaSettings
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, str]:
-    contents = {"CA_FILE": "CA", "CERT_FILE": "CERT", "KEY_FILE": "KEY", "PASSWORD_FILE": 'hush"; quiet\\\n'}
+    contents = {"CA_FILE": "CA", "CERT_FILE": "CERT", "KEY_FILE": "KEY", "TOKEN_FILE": "T", "KEYTAB_FILE": "K"}
+    contents["PASSWORD_FILE"] = 'hush"; quiet\\\n'
     for name, content in contents.items():
         (tmp_path / name).write_text(content)
     return {f"TILLSTREAM_KAFKA_{name}": str(tmp_path / name) for name in contents}
@@ -117,3 +121,72 @@ def test_control_characters_in_jaas():
     """A line break, which would end a JAAS string, is refused."""
     with pytest.raises(SettingsError, match="control character"):
         jaas_quoted("two\nlines")
+
+
+def test_password_from_the_environment(files: dict[str, str]):
+    """A password may come as a variable, as it is; it is not shown, and not together with a file."""
+    by_variable = {**scram(files), "TILLSTREAM_KAFKA_PASSWORD": " hush "}
+    with pytest.raises(SettingsError, match=r"both TILLSTREAM_KAFKA_PASSWORD and .*_FILE are set; keep one"):
+        KafkaSettings.from_env(by_variable)
+    del by_variable["TILLSTREAM_KAFKA_PASSWORD_FILE"]
+    settings = KafkaSettings.from_env(by_variable)
+    assert settings.librdkafka()["sasl.password"] == " hush "
+    assert "hush" not in repr(settings)
+    assert settings.files() == (Path(files["TILLSTREAM_KAFKA_CA_FILE"]),)
+
+
+def token(seconds: float) -> str:
+    body = base64.urlsafe_b64encode(json.dumps({"exp": time.time() + seconds}).encode()).decode().rstrip("=")
+    return f"head.{body}.signature"
+
+
+def test_token_log_in(files: dict[str, str]):
+    """A token log-in reads its file whenever it is asked, and gives Java the handler that does so, too."""
+    settings = KafkaSettings.from_env(scram(files, LOGIN="oauthbearer"))
+    file = Path(files["TILLSTREAM_KAFKA_TOKEN_FILE"])
+    assert settings.login == OAuthBearer(file)
+    file.write_text(token(100))
+    ask = settings.librdkafka()["oauth_cb"]
+    file.write_text(token(200))
+    assert ask("")[0] == file.read_text()
+    assert settings.spark()["kafka.sasl.login.callback.handler.class"] == "tillstream.TokenFileLogin"
+    assert file.read_text() not in str(settings.spark())
+
+
+@pytest.mark.parametrize("text", ["", "hush", "a.hush.c", "a.e30.c", token(-1)], ids=range(5))
+def test_no_token(files: dict[str, str], text: str):
+    """A file without a token that is still valid is refused before a client tries it, and not quoted."""
+    Path(files["TILLSTREAM_KAFKA_TOKEN_FILE"]).write_text(text)
+    with pytest.raises(SettingsError, match=r"holds no JWT|expired at") as refused:
+        KafkaSettings.from_env(scram(files, LOGIN="oauthbearer")).librdkafka()
+    assert "hush" not in str(refused.value)
+
+
+def test_iam_log_in(files: dict[str, str], monkeypatch: pytest.MonkeyPatch):
+    """IAM needs AWS's own region variable and nothing else; Java must find the same one."""
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    settings = KafkaSettings.from_env({**scram(files, LOGIN="iam"), "AWS_REGION": "eu-central-1"})
+    assert settings.login == Iam("eu-central-1")
+    assert "IAMOAuthBearerLoginCallbackHandler" in settings.spark()["kafka.sasl.login.callback.handler.class"]
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    with pytest.raises(SettingsError, match="AWS_REGION, and that is not eu-central-1"):
+        settings.spark()
+    for region, reason in (("", "AWS_REGION is not set"), ("Frankfurt", "not a region like")):
+        with pytest.raises(SettingsError, match=reason):
+            KafkaSettings.from_env({**scram(files, LOGIN="iam"), "AWS_REGION": region})
+
+
+def test_kerberos_log_in(files: dict[str, str]):
+    """Kerberos takes its ticket by the keytab, for a name that needs no quoting; Spark is told what else to do."""
+    settings = KafkaSettings.from_env(scram(files, LOGIN="kerberos", KERBEROS_PRINCIPAL="store-330.g1@EXAMPLE.COM"))
+    keytab = files["TILLSTREAM_KAFKA_KEYTAB_FILE"]
+    assert settings.login == Kerberos("store-330.g1@EXAMPLE.COM", Path(keytab), "kafka")
+    assert settings.librdkafka()["sasl.kerberos.kinit.cmd"] == f"kinit -k -t {keytab} store-330.g1@EXAMPLE.COM"
+    with pytest.raises(SettingsError, match="mtls, scram, oauthbearer or iam"):
+        settings.spark()
+    with pytest.raises(SettingsError, match="not a name like store-330"):
+        KafkaSettings.from_env(scram(files, LOGIN="kerberos", KERBEROS_PRINCIPAL="$(id)@EXAMPLE.COM"))
+    with pytest.raises(SettingsError, match="not a name like kafka"):
+        KafkaSettings.from_env(
+            scram(files, LOGIN="kerberos", KERBEROS_PRINCIPAL="store-330.g1@EXAMPLE.COM", KERBEROS_SERVICE="a b")
+        )
