@@ -8,7 +8,7 @@ STAMPS := .tools/stamps
 # It would fetch rules from its maker's server, and takes a `for_each` over other resources apart into strangers.
 CHECKOV := CHECKOV_ENABLE_FOREACH_HANDLING=False .tools/checks/bin/checkov --skip-download --quiet --compact
 
-.PHONY: help demo up down test test-fast test-terraform test-permissions test-cluster record-requests lint format bench render lock lock-jars setup env jars bin checks cluster kerberos check clean
+.PHONY: help demo up down test test-fast test-terraform test-permissions test-secrets test-cluster record-requests lint format bench render lock lock-jars setup env jars bin checks cluster kerberos check clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test-terraform: setup checks ## Every module's own tests with a mocked AWS; all 
 
 test-permissions: setup ## Run the pipeline again and compare what it asks S3 for with the record (minutes)
 	@$(VENV)/python -m pytest -m long tests/long/test_recorded_requests.py
+
+test-secrets: setup ## Run a small demo and look for the secrets it made in all that it wrote (minutes)
+	@$(VENV)/python -m pytest -m long tests/long/test_secrets.py
 
 record-requests: setup ## Write that record anew
 	@$(VENV)/python -m tests.support.recorded_run
