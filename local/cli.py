@@ -100,7 +100,12 @@ def status(as_data: bool) -> None:
 
 @click.command()
 @click.option(
-    "--receipts", type=click.IntRange(min=457), default=100_000, show_default=True, help="How many to replay."
+    # With fewer there are not enough busy stores for all of the trouble.
+    "--receipts",
+    type=click.IntRange(min=1_000),
+    default=100_000,
+    show_default=True,
+    help="How many to replay.",
 )
 @click.option(
     "--replay-seconds", type=float, default=REPLAY_SECONDS, show_default=True, help="Spread them over so long."

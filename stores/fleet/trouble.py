@@ -96,9 +96,17 @@ def parse(names: str) -> frozenset[Trouble]:
 
 
 def plan(database: duckdb.DuckDBPyConnection, troubles: frozenset[Trouble], seed: int, now: datetime) -> Plan:
-    """Choose by the seed who among the busiest stores suffers what: no store two things. Reads `rung`."""
+    """Choose by the seed who among the busiest stores suffers what: no store two things. Reads `rung`.
+
+    Raises FleetError where these have too few receipts for it.
+    """
     rng = random.Random(f"{seed}:trouble")  # noqa: S311 - a simulation
     busiest = _busiest_registers(database)
+    if troubles and len(busiest[-1].sold_ms) < SKEWED_RECEIPTS:
+        raise FleetError(
+            f"Too few receipts for trouble: it takes {CANDIDATES} stores with a register of {SKEWED_RECEIPTS} or more. "
+            "Nothing was replayed. Ask for more receipts, or for no trouble."
+        )
     rng.shuffle(busiest)
 
     def take(trouble: Trouble, count: int) -> tuple[Register, ...]:

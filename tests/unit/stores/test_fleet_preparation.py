@@ -43,6 +43,13 @@ def test_messages_keep_the_contract(prepared: Preparation, feed: str):
     assert set(decoded.rows["extras"].to_pylist()) == {None}
 
 
+def test_too_few_receipts_for_trouble():
+    """Where a store that is to suffer has not enough receipts for it, the replay says so before anything is sent."""
+    with pytest.raises(FleetError, match=r"Too few receipts for trouble: .* 40 stores .* 5 or more"):
+        prepare(receipts=457, seed=7, troubles=frozenset({Trouble.SKEW}), now=NOW)
+    assert prepare(receipts=457, seed=7, troubles=frozenset(), now=NOW).receipts.num_rows >= 457
+
+
 def test_seqs_rise_by_one_in_the_order_of_append(prepared: Preparation):
     """Per outbox, feed and register the seqs are 1, 2, 3, … as the messages are appended."""
     seqs = defaultdict(list)
