@@ -157,8 +157,8 @@ def _topics(workload: str | None = None) -> tuple[str, ...]:
     )
 
 
-_READERS = ("quality", "lake-exporter")
-_WRITERS = ("spark-ingest", "spark-batch", "reference-data", "airflow")
+_READERS = ("lake-exporter",)
+_WRITERS = ("spark-ingest", "spark-batch", "quality", "reference-data", "airflow")
 _PAGERS = ("alertmanager", "grafana")
 _CONSUMERS = ("spark-ingest", "quality")
 _CLUSTER = (f"{_KAFKA}cluster/{_OWN}",)
