@@ -97,6 +97,16 @@ class Applications:
                 {**manifest, "metadata": {**manifest["metadata"], "generation": 1, "uid": str(uuid.uuid4())}}
             )
 
+    def replace(self, name: str, annotations: Mapping[str, str], version: str) -> None:
+        """Put an object of the same spec, not suspended, in the place of one: at no moment is there none. The runner
+        ends the old one's driver first. Raise Conflict where it is not at this version.
+        """
+        self.get(name)
+        with self._changing(name) as current:
+            self._refuse_other_version(name, current, version)
+            current["spec"]["suspend"] = False
+            current["metadata"] |= {"generation": 1, "uid": str(uuid.uuid4()), "annotations": dict(annotations)}
+
     def delete(self, name: str, version: str) -> None:
         """Remove an object; the runner ends its driver. Raise Conflict where it is not at this version."""
         with self._locked(name):

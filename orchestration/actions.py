@@ -47,7 +47,8 @@ def keep_running(runtime: Runtime, name: str, run: str, watcher: str) -> Applica
     """Like `start`, as a further watcher of the same run; leave alone what another run has claimed."""
 
     def attempt(seen: Application) -> Application:
-        if run_of(seen.watcher) != run:
+        # Nobody's: Argo CD has put back what a lost attempt had removed to replace it.
+        if seen.watcher and run_of(seen.watcher) != run:
             return seen
         if seen.has_ended:
             return runtime.replace(seen, watcher=watcher)

@@ -105,10 +105,12 @@ def decide(  # noqa: PLR0911 - one return a finding
     policy: Policy,
 ) -> Decision | None:
     """What is to be done, or None: go on looking. `not_running_since` is None while it runs; `health` while unknown."""
-    if seen.watcher != watcher:
-        return Decision(Outcome.RELIEVED, f"{seen.watcher or 'somebody else'} watches it now", watch)
+    if seen.watcher not in {watcher, ""}:
+        return Decision(Outcome.RELIEVED, f"{seen.watcher} watches it now", watch)
     if watch.phase in {Phase.STOPPING, Phase.RESTARTING}:
         return _while_going_down(watch, seen, now, policy)
+    if not seen.watcher:
+        return _restart(watch, "its object was removed and made again", now, policy)
     if seen.suspend:
         return _give_up(watch, "it was suspended by somebody outside Airflow")
     if seen.has_ended:

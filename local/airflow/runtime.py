@@ -30,9 +30,8 @@ class LocalRuntime:
         return self.get(seen.name)
 
     def replace(self, seen: Application, *, watcher: str) -> Application:
-        found = self._read(seen.name)
-        self.delete(seen)
-        return self._create(found, seen.name, watcher)
+        _ask(lambda: self._applications.replace(seen.name, {WATCHER: watcher}, seen.version))
+        return self.get(seen.name)
 
     def create(self, template: str, name: str, arguments: Sequence[str], *, watcher: str) -> Application:
         found = self._read(template)

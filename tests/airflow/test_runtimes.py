@@ -184,6 +184,13 @@ def test_a_later_attempt_goes_on_with_its_own_runs_stream_only(place: Place):
     assert actions.keep_running(place.runtime, "ingest", "other", "other#1").watcher == "me#2"
 
 
+def test_a_later_attempt_takes_up_what_was_made_again(place: Place):
+    """An object that is nobody's, as Argo CD puts it back, is the run's to start."""
+    place.apply(manifest())
+    kept = actions.keep_running(place.runtime, "ingest", "me", "me#2")
+    assert (kept.suspend, kept.watcher) == (False, "me#2")
+
+
 def test_a_batch_is_run_once_for_each_attempt(place: Place):
     """A run that goes on is taken up, one that failed is made anew by the next attempt, and an attempt that looks
     again finds its own end.

@@ -142,6 +142,22 @@ def test_a_new_object_waits_for_the_old_ones_driver(applications: Applications):
     applications.wait_for("demo", {State.RUNNING}, 10)
 
 
+def test_a_replaced_object_was_never_gone(applications: Applications):
+    """Whoever dies while replacing an object leaves the old one or the new one; the new one starts from nothing."""
+    applications.apply(application(FAIL))
+    with pytest.raises(ApplicationError, match="FAILED"):
+        applications.wait_for("demo", {State.RUNNING}, 20)
+    before = applications.get("demo")["metadata"]
+
+    applications.replace("demo", {"by": "me"}, before["resourceVersion"])
+
+    after = applications.get("demo")
+    assert after["metadata"]["uid"] != before["uid"]
+    assert after["metadata"]["annotations"] == {"by": "me"}
+    with pytest.raises(Conflict):
+        applications.replace("demo", {"by": "another"}, before["resourceVersion"])
+
+
 def test_two_objects_of_one_name_are_refused(applications: Applications):
     """Who comes second is told, and changes nothing."""
     applications.create(application(FOREVER, suspend=True))

@@ -128,6 +128,12 @@ def test_who_was_relieved_does_nothing():
         assert outcome(look(state, watching(), watcher="another#1")) == Outcome.RELIEVED
 
 
+def test_an_object_made_again_is_taken_up():
+    """Removed by somebody and put back by Argo CD, suspended and nobody's: that is no other watch, and it is started."""
+    assert outcome(look("SUSPENDED", watching(), suspend=True, watcher="")) == Outcome.RESTART
+    assert outcome(look("SUSPENDED", Watch(Phase.RESTARTING, NOW - 5), suspend=True, watcher="")) == Outcome.START
+
+
 def test_a_suspension_from_outside_is_a_finding():
     """Somebody who suspends a stream behind Airflow's back is not overruled, and not ignored."""
     assert outcome(look("SUSPENDED", watching(), suspend=True)) == Outcome.GIVE_UP
