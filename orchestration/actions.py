@@ -9,13 +9,7 @@ ATTEMPTS = 10
 
 def start(runtime: Runtime, name: str, watcher: str) -> Application:
     """Claim an application and have it run: a new object of the same spec where it has ended, else by `suspend`."""
-
-    def attempt(seen: Application) -> Application:
-        if seen.has_ended:
-            return runtime.replace(seen, watcher=watcher)
-        return runtime.change(seen, suspend=False, watcher=watcher)
-
-    return _persist(runtime, name, attempt)
+    return _persist(runtime, name, lambda seen: _run(runtime, seen, watcher))
 
 
 def stop(runtime: Runtime, name: str, watcher: str) -> Application:
@@ -36,9 +30,16 @@ def stop_of_run(runtime: Runtime, name: str, run: str, watcher: str) -> Applicat
     """Ask for the end of what this run has claimed last, by any attempt of any of its tasks."""
 
     def attempt(seen: Application) -> Application:
-        if run_of(seen.watcher) != run:
-            return seen
-        return runtime.change(seen, suspend=True, watcher=watcher)
+        return runtime.change(seen, suspend=True, watcher=watcher) if run_of(seen.watcher) == run else seen
+
+    return _persist(runtime, name, attempt)
+
+
+def keep_down(runtime: Runtime, name: str, run: str, watcher: str) -> Application:
+    """Like `stop`, as a further watcher of the same run; leave alone what another run has claimed."""
+
+    def attempt(seen: Application) -> Application:
+        return seen if _is_anothers(seen, run) else runtime.change(seen, suspend=True, watcher=watcher)
 
     return _persist(runtime, name, attempt)
 
@@ -47,12 +48,7 @@ def keep_running(runtime: Runtime, name: str, run: str, watcher: str) -> Applica
     """Like `start`, as a further watcher of the same run; leave alone what another run has claimed."""
 
     def attempt(seen: Application) -> Application:
-        # Nobody's: Argo CD has put back what a lost attempt had removed to replace it.
-        if seen.watcher and run_of(seen.watcher) != run:
-            return seen
-        if seen.has_ended:
-            return runtime.replace(seen, watcher=watcher)
-        return runtime.change(seen, suspend=False, watcher=watcher)
+        return seen if _is_anothers(seen, run) else _run(runtime, seen, watcher)
 
     return _persist(runtime, name, attempt)
 
@@ -86,6 +82,17 @@ def watcher_name(run: str, attempt: int) -> str:
 
 def run_of(watcher: str) -> str:
     return watcher.rpartition("#")[0]
+
+
+def _run(runtime: Runtime, seen: Application, watcher: str) -> Application:
+    if seen.has_ended:
+        return runtime.replace(seen, watcher=watcher)
+    return runtime.change(seen, suspend=False, watcher=watcher)
+
+
+def _is_anothers(seen: Application, run: str) -> bool:
+    # Nobody's is not: Argo CD has put back what was removed, to be replaced or by mistake.
+    return bool(seen.watcher) and run_of(seen.watcher) != run
 
 
 def _persist(runtime: Runtime, name: str, attempt: Callable[[Application], Application]) -> Application:

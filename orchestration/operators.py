@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from typing import Any, NoReturn
@@ -11,11 +11,14 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
 from orchestration import actions
-from orchestration.runtime import COMPLETED, NoSuchApplication, connect
+from orchestration.runtime import COMPLETED, Application, NoSuchApplication, Runtime, connect
 from orchestration.supervision import Outcome, Phase, Policy, Watch
 from orchestration.triggers import RunTrigger, StreamTrigger, decision_of
 
 Context = Mapping[str, Any]
+# Of the application of this name, in the name of a watcher; the second kind, only where no other run has it.
+Action = Callable[[Runtime, str, str], Application]
+ActionOfRun = Callable[[Runtime, str, str, str], Application]
 
 
 class _StreamOperator(BaseOperator):
@@ -41,17 +44,20 @@ class _StreamOperator(BaseOperator):
         )
         raise TaskDeferred(trigger=trigger, method_name="resume")
 
-    def _start(self, context: Context, watch: Watch) -> NoReturn:
+    def _take(self, context: Context, act: Action, watch: Watch) -> NoReturn:
+        """Claim the stream from whoever has it, then wait: what a person has just asked for."""
         self._watcher = _watcher(context)
-        seen = actions.start(connect(), self.application, self._watcher)
-        self.log.info("%s was asked to run (it was %s)", seen.name, seen.state or "NEW")
+        seen = act(connect(), self.application, self._watcher)
+        self.log.info("%s: suspend is %s (it was %s)", seen.name, seen.suspend, seen.state or "NEW")
         self._wait(context, watch)
 
-    def _stop(self, context: Context, watch: Watch) -> NoReturn:
+    def _go_on(self, context: Context, act: ActionOfRun, watch: Watch) -> str:
+        """Act for the run that has the stream, then wait; another run may have come first since somebody looked."""
         self._watcher = _watcher(context)
-        seen = actions.stop(connect(), self.application, self._watcher)
-        self.log.info("%s was asked to end (it was %s)", seen.name, seen.state or "NEW")
-        self._wait(context, watch)
+        seen = act(connect(), self.application, context["run_id"], self._watcher)
+        if seen.watcher != self._watcher:
+            return self._relieved(f"{seen.watcher or 'nobody'} watches it now")
+        return self._wait(context, watch)
 
     def resume(self, context: Context, event: Mapping[str, Any]) -> str:
         """Act on what the trigger found: wait on, be done (by returning why), or fail for good."""
@@ -66,9 +72,9 @@ class _StreamOperator(BaseOperator):
                 return self._runs(context, found.watch)
             case Outcome.RESTART:
                 self.log.warning("%s is restarted: %s", self.application, found.reason)
-                return self._stop(context, found.watch)
+                return self._go_on(context, actions.keep_down, found.watch)
             case Outcome.START:
-                return self._start(context, found.watch)
+                return self._go_on(context, actions.keep_running, found.watch)
             case Outcome.GIVE_UP:
                 return self._give_up(context, found.reason)
 
@@ -92,21 +98,21 @@ class StartStream(_StreamOperator):
     """Have a stream run, and return when it does."""
 
     def execute(self, context: Context) -> str:
-        self._start(context, Watch(Phase.STARTING, time.time()))
+        self._take(context, actions.start, Watch(Phase.STARTING, time.time()))
 
 
 class RestartStream(_StreamOperator):
     """End a stream in good order, start it again, and return when it runs."""
 
     def execute(self, context: Context) -> str:
-        self._stop(context, Watch(Phase.RESTARTING, time.time()))
+        self._take(context, actions.stop, Watch(Phase.RESTARTING, time.time()))
 
 
 class StopStream(_StreamOperator):
     """End a stream in good order, and return when it is down."""
 
     def execute(self, context: Context) -> str:
-        self._stop(context, Watch(Phase.STOPPING, time.time()))
+        self._take(context, actions.stop, Watch(Phase.STOPPING, time.time()))
 
 
 class MonitorStream(_StreamOperator):
@@ -115,11 +121,7 @@ class MonitorStream(_StreamOperator):
     """
 
     def execute(self, context: Context) -> str:
-        self._watcher = _watcher(context)
-        seen = actions.keep_running(connect(), self.application, context["run_id"], self._watcher)
-        if seen.watcher != self._watcher:
-            return self._relieved(f"{seen.watcher or 'somebody else'} watches it now")
-        return self._wait(context, Watch(Phase.STARTING, time.time()))
+        return self._go_on(context, actions.keep_running, Watch(Phase.STARTING, time.time()))
 
     def _runs(self, context: Context, watch: Watch) -> str:
         self._wait(context, watch)
@@ -134,11 +136,7 @@ class ReleaseStream(_StreamOperator):
     """
 
     def execute(self, context: Context) -> str:
-        self._watcher = _watcher(context)
-        seen = actions.stop_of_run(connect(), self.application, context["run_id"], self._watcher)
-        if seen.watcher != self._watcher:
-            return self._relieved(f"{seen.watcher or 'nobody'} has it now")
-        return self._wait(context, Watch(Phase.STOPPING, time.time()))
+        return self._go_on(context, actions.stop_of_run, Watch(Phase.STOPPING, time.time()))
 
     def _relieved(self, reason: str) -> str:
         return reason

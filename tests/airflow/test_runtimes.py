@@ -184,6 +184,15 @@ def test_a_later_attempt_goes_on_with_its_own_runs_stream_only(place: Place):
     assert actions.keep_running(place.runtime, "ingest", "other", "other#1").watcher == "me#2"
 
 
+def test_a_watch_that_is_late_undoes_nothing(place: Place):
+    """Between its look and its act, a person has stopped the stream by another run: it neither ends nor starts it."""
+    place.apply(manifest())
+    actions.start(place.runtime, "ingest", "me#1")
+    stopped = actions.stop(place.runtime, "ingest", "another#1")
+    assert actions.keep_down(place.runtime, "ingest", "me", "me#1") == stopped
+    assert actions.keep_running(place.runtime, "ingest", "me", "me#1") == stopped
+
+
 def test_a_later_attempt_takes_up_what_was_made_again(place: Place):
     """An object that is nobody's, as Argo CD puts it back, is the run's to start."""
     place.apply(manifest())
