@@ -10,11 +10,9 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
 
-from orchestration.runtime import WATCHER, Application, Changed, NoSuchApplication, Unreachable
+from orchestration.runtime import NAMESPACE, PIPELINE, WATCHER, Application, Changed, NoSuchApplication, Unreachable
 
 GROUP, VERSION, PLURAL = "sparkoperator.k8s.io", "v1beta2", "sparkapplications"
-NAMESPACE = "TILLSTREAM_NAMESPACE"
-DEFAULT_NAMESPACE = "tillstream"
 # Within a pod; elsewhere the user's kubeconfig says where the cluster is.
 TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 TIMEOUT_SECONDS = 20
@@ -26,7 +24,7 @@ class KubernetesRuntime:
 
     def __init__(self, api: client.ApiClient | None = None, namespace: str | None = None) -> None:
         self._objects = client.CustomObjectsApi(api or _configured())
-        self._namespace = namespace or os.environ.get(NAMESPACE, DEFAULT_NAMESPACE)
+        self._namespace = namespace or os.environ.get(NAMESPACE, PIPELINE)
 
     def get(self, name: str) -> Application:
         return _application(self._read(name))

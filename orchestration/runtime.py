@@ -19,6 +19,9 @@ from contracts.errors import TillstreamError
 RUNTIME = "TILLSTREAM_RUNTIME"
 KUBERNETES = "orchestration.kubernetes:KubernetesRuntime"
 WATCHER = "tillstream.io/watcher"
+# On EKS: where the SparkApplications are, and the tasks that do a workload's work.
+NAMESPACE = "TILLSTREAM_NAMESPACE"
+PIPELINE = "tillstream"
 
 # Of the operator's states (v1beta2), those that are told apart here.
 RUNNING, SUSPENDED, COMPLETED, FAILED = "RUNNING", "SUSPENDED", "COMPLETED", "FAILED"

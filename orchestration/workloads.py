@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from orchestration.runtime import KUBERNETES, RUNTIME
+from orchestration.runtime import KUBERNETES, NAMESPACE, PIPELINE, RUNTIME
 
 # A file with the variables of each workload's processes; not on EKS, where the pod has them.
 WORKLOADS_FILE = "TILLSTREAM_WORKLOADS_FILE"
@@ -22,10 +22,17 @@ def environment(workload: str) -> dict[str, str]:
 
 
 def pod_of(workload: str) -> dict[str, Any]:
-    """What KubernetesExecutor is told; elsewhere nobody reads it, and the import alone takes a second."""
+    """What KubernetesExecutor is told: the task's pod stands in the pipeline's namespace, where the workload is, may go
+    to Kafka, and knows where the platform is. Elsewhere nobody reads it, and the import alone takes a second.
+    """
     if os.environ.get(RUNTIME, KUBERNETES) != KUBERNETES:
         return {}
     from kubernetes import client  # noqa: PLC0415 - see above
 
-    spec = client.V1PodSpec(service_account_name=workload, containers=[client.V1Container(name="base")])
-    return {"pod_override": client.V1Pod(spec=spec)}
+    platform = client.V1EnvFromSource(config_map_ref=client.V1ConfigMapEnvSource(name="platform"))
+    container = client.V1Container(name="base", env_from=[platform])
+    metadata = client.V1ObjectMeta(
+        namespace=os.environ.get(NAMESPACE, PIPELINE), labels={"tillstream.io/kafka": "true"}
+    )
+    spec = client.V1PodSpec(service_account_name=workload, containers=[container])
+    return {"pod_override": client.V1Pod(metadata=metadata, spec=spec)}

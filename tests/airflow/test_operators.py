@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from airflow.utils.db import initdb
+from kubernetes import client
 
 from local.airflow.runtime import APPLICATIONS, LocalRuntime
 from local.applications import ApplicationError, Applications, Runner, Submission
 from local.files import free_ports
 from local.lifecycle import State
 from orchestration import actions
+from orchestration.runtime import KUBERNETES, RUNTIME
 from orchestration.verbs import RunVerb
 from orchestration.workloads import WORKLOADS_FILE
 from tests.support.waiting import wait_for
@@ -195,3 +198,21 @@ def test_what_a_verb_prints_is_the_tasks_result(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv(WORKLOADS_FILE, raising=False)
     operator = RunVerb(task_id="check", workload="quality", verb=["contracts", "check", ""])
     assert operator.execute({})["ok"] is True
+
+
+def test_on_eks_a_verbs_pod_is_its_workloads(monkeypatch: pytest.MonkeyPatch):
+    """Airflow's own pod, but in the pipeline's namespace, under the workload's service account, with the platform's
+    addresses, and let through to Kafka.
+    """
+    monkeypatch.setenv(RUNTIME, KUBERNETES)
+    override = RunVerb(task_id="verify", workload="quality", verb=["verify"]).executor_config["pod_override"]
+    container = client.V1Container(name="base", image="airflow", env=[client.V1EnvVar("A", "b")])
+    template = client.V1Pod(
+        metadata=client.V1ObjectMeta(namespace="airflow", labels={"component": "worker"}),
+        spec=client.V1PodSpec(service_account_name="airflow", containers=[container]),
+    )
+    pod = PodGenerator.reconcile_pods(template, override)
+    [base] = pod.spec.containers
+    assert (pod.metadata.namespace, pod.spec.service_account_name) == ("tillstream", "quality")
+    assert pod.metadata.labels == {"component": "worker", "tillstream.io/kafka": "true"}
+    assert (base.image, base.env[0].value, base.env_from[0].config_map_ref.name) == ("airflow", "b", "platform")
