@@ -26,10 +26,9 @@ whose rows have not changed is passed over.
         "execution_timeout": timedelta(minutes=5),
     },
     dagrun_timeout=timedelta(hours=6),
-    render_template_as_native_obj=True,
 ):
     RunApplication(
         task_id="export",
         application="export",
-        arguments="{{ ['--business-date=' ~ date for date in params.business_dates] }}",
+        arguments="{% for date in params.business_dates %} --business-date={{ date }}{% endfor %}",
     )

@@ -28,7 +28,7 @@ is not what the log says; `tillstream explain` then names what became of an offs
     default_args=DEFAULTS,
     dagrun_timeout=timedelta(hours=3),
 ):
-    RunVerb(task_id="verify", workload="quality", verb=["verify"])
+    RunVerb(task_id="verify", workload="quality", verb="verify")
 
 with DAG(
     dag_id="reconcile_day",
@@ -52,9 +52,7 @@ narrows it to one date, `store` to one store.
     RunVerb(
         task_id="reconcile",
         workload="quality",
-        verb=[
-            "reconcile",
-            "{{ '--business-date=' ~ params.business_date if params.business_date else '' }}",
-            "{{ '--store=' ~ params.store if params.store else '' }}",
-        ],
+        verb="reconcile"
+        "{% if params.business_date %} --business-date={{ params.business_date }}{% endif %}"
+        "{% if params.store %} --store={{ params.store }}{% endif %}",
     )

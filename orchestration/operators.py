@@ -1,6 +1,7 @@
 """The tasks of the DAGs that are about SparkApplications: start, watch, restart and stop a stream; run a batch."""
 
 import hashlib
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -143,7 +144,9 @@ class ReleaseStream(_StreamOperator):
 
 
 class RunApplication(BaseOperator):
-    """Run a batch application to its end, as a copy of the suspended one of that name, once a DAG run."""
+    """Run a batch application to its end, as a copy of the suspended one of that name, once a DAG run. `arguments` are
+    written as they would be typed; no shell reads them.
+    """
 
     template_fields: Sequence[str] = ("arguments",)
 
@@ -151,7 +154,7 @@ class RunApplication(BaseOperator):
         self,
         *,
         application: str,
-        arguments: Sequence[str] = (),
+        arguments: str = "",
         poll_seconds: float = 5,
         **options: Any,  # noqa: ANN401 - Airflow's
     ) -> None:
@@ -164,8 +167,8 @@ class RunApplication(BaseOperator):
     def execute(self, context: Context) -> str:
         self._watcher = _watcher(context)
         name = self._name(context)
-        seen = actions.run_once(connect(), self.application, name, list(self.arguments), self._watcher)
-        self.log.info("%s runs %s %s", seen.name, self.application, " ".join(self.arguments))
+        seen = actions.run_once(connect(), self.application, name, shlex.split(self.arguments), self._watcher)
+        self.log.info("%s runs %s %s", seen.name, self.application, self.arguments)
         trigger = RunTrigger(application=name, watcher=self._watcher, poll_seconds=self.poll_seconds)
         raise TaskDeferred(trigger=trigger, method_name="resume")
 

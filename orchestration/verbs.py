@@ -6,6 +6,7 @@ workload's variables, among them its own token file.
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,13 +26,14 @@ _VARIABLE = re.compile(r"\$([A-Z_]+)")
 class RunVerb(BaseOperator):
     """Run `tillstream VERB --json` as a workload. What it prints is the task's result.
 
-    Exit 1, a problem was found, fails the task at once; any other but 0 is retried. In a part of the verb, `$NAME` is a
-    variable of the workload's; a part whose variable is not set is left out, and so is an empty one.
+    `verb` is written as it would be typed, but no shell reads it: `$NAME` is a variable of the workload's, and a word
+    with one that is not set is left out. Exit 1, a problem was found, fails the task at once; any other but 0 is
+    retried.
     """
 
     template_fields: Sequence[str] = ("verb",)
 
-    def __init__(self, *, verb: Sequence[str], workload: str, **options: Any) -> None:  # noqa: ANN401 - Airflow's
+    def __init__(self, *, verb: str, workload: str, **options: Any) -> None:  # noqa: ANN401 - Airflow's
         super().__init__(executor_config=pod_of(workload), **options)
         self.verb = verb
         self.workload = workload
@@ -39,8 +41,7 @@ class RunVerb(BaseOperator):
 
     def execute(self, context: Mapping[str, Any]) -> Any:  # noqa: ANN401, ARG002 - JSON; Airflow's signature
         variables = environment(self.workload)
-        parts = [expand(each, variables) for each in self.verb]
-        command = [sys.executable, "-m", "tillstream.cli", *(each for each in parts if each), "--json"]
+        command = [sys.executable, "-m", "tillstream.cli", *words(self.verb, variables), "--json"]
         self.log.info("as %s: tillstream %s", self.workload, " ".join(command[3:]))
         self._process = subprocess.Popen(
             command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -65,9 +66,7 @@ class RunVerb(BaseOperator):
                 self._process.kill()
 
 
-def expand(part: str, variables: Mapping[str, str]) -> str:
-    """A part of a verb with its variables filled in; empty where one is not set."""
-    names = _VARIABLE.findall(part)
-    if any(name not in variables for name in names):
-        return ""
-    return _VARIABLE.sub(lambda found: variables[found[1]], part)
+def words(verb: str, variables: Mapping[str, str]) -> list[str]:
+    """The words of a command line, without those that have a variable that is not set."""
+    known = [each for each in shlex.split(verb) if all(name in variables for name in _VARIABLE.findall(each))]
+    return [_VARIABLE.sub(lambda found: variables[found[1]], each) for each in known]

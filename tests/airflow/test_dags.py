@@ -1,21 +1,26 @@
 """The DAG files: what every task must say of itself, and that reading them does nothing."""
 
 import ast
+import shlex
 import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from orchestration.manifests import streams
 from orchestration.operators import RunApplication
 from orchestration.verbs import RunVerb
+from tillstream.cli import cli
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 # Of reading one file, imports aside. The real bound is a second of wall time; this one is of this process's own time.
 CPU_SECONDS = 1.0
+# What a person may give to a run.
+CONF = {"business_date": "2026-11-23", "business_dates": ["2026-11-23", "2026-11-24"], "store": "330"}
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +82,27 @@ def test_batches_run_an_application_that_is_declared(tasks: list[Any]):
     for task in tasks:
         if isinstance(task, RunApplication):
             assert task.application in declared, task
+
+
+@pytest.mark.parametrize("conf", [{}, CONF], ids=["as scheduled", "by hand"])
+def test_verbs_are_called_as_they_can_be(tasks: list[Any], conf: dict[str, Any]):
+    """Whatever a run is given, each task's command line is one that its verb takes."""
+    for task in tasks:
+        if isinstance(task, RunVerb):
+            given = task.dag.params.dump() | conf
+            command: click.Command = cli
+            rest = shlex.split(task.render_template(task.verb, {"params": given, "task": task}))
+            while isinstance(command, click.Group):
+                name, command, rest = command.resolve_command(click.Context(command), rest)  # type: ignore[assignment]
+            command.make_context(name, [*rest, "--json"])
+
+
+def test_a_delivery_is_asked_for_by_date(dagbag: DagBag):
+    """Each date that a run is given becomes an argument of the job."""
+    [export] = dagbag.dags["export"].tasks
+    for dates in ([], ["2026-11-23", "2026-11-24"]):
+        rendered = export.render_template(export.arguments, {"params": {"business_dates": dates}})
+        assert shlex.split(rendered) == [f"--business-date={date}" for date in dates]
 
 
 @pytest.mark.parametrize("file", sorted(DAGS.glob("*.py")), ids=lambda file: file.stem)

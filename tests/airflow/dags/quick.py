@@ -32,5 +32,5 @@ with DAG("release", schedule=None, **SETTINGS):
         >> ReleaseStream(task_id="release", application="ingest", policy=QUICK).as_teardown()
     )
 
-with DAG("batch", schedule=None, params={"does": "sys.exit(0)"}, render_template_as_native_obj=True, **SETTINGS):
-    RunApplication(task_id="batch", application="export", arguments="{{ [params.does] }}", poll_seconds=0.2)
+with DAG("batch", schedule=None, params={"does": "sys.exit(0)"}, **SETTINGS):
+    RunApplication(task_id="batch", application="export", arguments="{{ params.does }}", poll_seconds=0.2)
