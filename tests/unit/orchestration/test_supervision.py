@@ -129,7 +129,7 @@ def test_who_was_relieved_does_nothing():
 
 
 def test_an_object_made_again_is_taken_up():
-    """Removed by somebody and put back by Argo CD, suspended and nobody's: that is no other watch, and it is started."""
+    """Removed and put back by Argo CD, suspended and nobody's: that is no other watch, and it is started."""
     assert outcome(look("SUSPENDED", watching(), suspend=True, watcher="")) == Outcome.RESTART
     assert outcome(look("SUSPENDED", Watch(Phase.RESTARTING, NOW - 5), suspend=True, watcher="")) == Outcome.START
 
