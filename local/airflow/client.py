@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Container, Mapping
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,6 +12,7 @@ from contracts.errors import TillstreamError
 
 TIMEOUT_SECONDS = 30
 POLL_SECONDS = 0.5
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 ENDED = frozenset({"success", "failed"})
 
 
@@ -33,11 +35,11 @@ class AirflowClient:
     ) -> None:
         self._http.close()
 
-    def health(self) -> dict[str, str]:
-        """By part: `healthy` or not."""
+    def health(self, since: datetime = LONG_AGO) -> dict[str, str]:
+        """By part: `healthy` or not. Who was last heard of before `since` is not, whatever Airflow says."""
         answer = self._http.get("/api/v2/monitor/health").raise_for_status().json()
-        parts = {"metadatabase", "scheduler", "triggerer", "dag_processor"}
-        return {name: (answer.get(name) or {}).get("status") or "absent" for name in parts}
+        parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        return {name: _status(answer.get(name) or {}, f"latest_{name}_heartbeat", since) for name in parts}
 
     def dags(self) -> dict[str, str]:
         """Every DAG that is known, with what it says it does."""
@@ -104,3 +106,10 @@ class AirflowClient:
                 raise RunError(f"Airflow refuses {method} {path}: {answer.status_code} {answer.text}")
             return answer.json()
         raise AssertionError
+
+
+def _status(part: Mapping[str, str | None], heartbeat: str, since: datetime) -> str:
+    heard = part.get(heartbeat)
+    if heard and datetime.fromisoformat(heard) < since:
+        return "not heard of"
+    return part.get("status") or "absent"

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -112,9 +113,9 @@ class Airflow:
                     self._spawn(name)
 
     def _await_health(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        began, deadline = datetime.now(UTC), time.monotonic() + START_SECONDS
         client = self.client()
-        while missing := self._missing(client):
+        while missing := self._missing(client, began):
             if time.monotonic() > deadline:
                 raise AirflowError(
                     f"Airflow is not healthy after {START_SECONDS} s: {missing}. It is stopped with the rest; its logs "
@@ -122,10 +123,10 @@ class Airflow:
                 )
             time.sleep(POLL_SECONDS)
 
-    def _missing(self, client: AirflowClient) -> str:
+    def _missing(self, client: AirflowClient, began: datetime) -> str:
         """What is not there yet, in words."""
         try:
-            sick = [name for name, state in client.health().items() if state != "healthy"]
+            sick = [name for name, state in client.health(began).items() if state != "healthy"]
             if sick:
                 return f"{', '.join(sorted(sick))} not healthy"
             if errors := client.import_errors():

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -167,11 +168,12 @@ def _lose_airflow(story: Story) -> None:
     began = time.monotonic()
     story.client.wait_for_task(STREAM, story.runs["first"], "monitor", {"deferred"}, STATE_SECONDS)
     story.airflow.kill("triggerer", "scheduler")
+    killed = datetime.now(UTC)
     story.send(10)
 
     def healthy() -> bool:
         story.drivers_while_down.add(story.driver())
-        return set(story.client.health().values()) == {"healthy"}
+        return set(story.client.health(killed).values()) == {"healthy"}
 
     story.await_in_lake()
     wait_for(healthy, STATE_SECONDS, "Airflow to be healthy again")
