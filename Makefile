@@ -8,15 +8,15 @@ STAMPS := .tools/stamps
 # It would fetch rules from its maker's server, and takes a `for_each` over other resources apart into strangers.
 CHECKOV := CHECKOV_ENABLE_FOREACH_HANDLING=False .tools/checks/bin/checkov --skip-download --quiet --compact
 
-.PHONY: help demo up down test test-fast test-terraform test-permissions test-secrets test-cluster record-requests lint format bench render lock lock-jars setup env jars bin checks cluster kerberos check clean
+.PHONY: help demo up down test test-fast test-airflow test-terraform test-permissions test-secrets test-cluster record-requests lint format bench render lock lock-jars setup env jars bin airflow checks cluster kerberos check clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup ## The main job once, proven to the cent, with a report (KEEP=1 leaves lake and logs in .local; RECEIPTS=N)
-	@$(VENV)/tillstream demo $(if $(KEEP),--keep) $(if $(RECEIPTS),--receipts $(RECEIPTS))
+demo: setup $(if $(AIRFLOW),airflow) ## The main job once, proven to the cent, with a report (KEEP=1 leaves lake and logs in .local; RECEIPTS=N; AIRFLOW=1)
+	@$(VENV)/tillstream demo $(if $(KEEP),--keep) $(if $(AIRFLOW),--airflow) $(if $(RECEIPTS),--receipts $(RECEIPTS))
 
-up: setup ## Start the pipeline for work by hand
+up: setup airflow ## Start the pipeline for work by hand
 	@$(VENV)/tillstream up --detach
 
 down: ## Stop what `make up` started
@@ -24,6 +24,10 @@ down: ## Stop what `make up` started
 
 test: setup lint ## Lint and every test, on the real parts
 	@$(VENV)/python -m pytest
+
+test-airflow: setup airflow ## The DAGs and a stream's life under the real Airflow (minutes)
+	@.tools/airflow/bin/python -m pytest --confcutdir=tests/airflow tests/airflow
+	@$(VENV)/python -m pytest tests/e2e/test_airflow.py
 
 test-fast: setup lint ## Lint and the unit tests: no broker, no Spark
 	@$(VENV)/python -m pytest tests/unit
@@ -80,6 +84,7 @@ env: $(STAMPS)/env ## The hash-locked Python environment in .venv
 jars: $(STAMPS)/jars ## Spark's and Kafka's jars, checked against SHA256SUMS
 bin: $(STAMPS)/bin ## Tools built from local/tools/go.mod
 checks: $(STAMPS)/checks ## What checks Terraform, manifests and workflows
+airflow: $(STAMPS)/airflow ## Airflow and Great Expectations, hash-locked, in .tools/airflow
 
 $(STAMPS)/env: local/requirements.txt local/uv.txt pyproject.toml local/setup/environment local/setup/common.sh
 	@local/setup/environment && mkdir -p $(STAMPS) && touch $@
@@ -100,6 +105,9 @@ $(STAMPS)/cluster: $(wildcard local/cluster/*/go.* local/cluster/*/main.go) loca
 
 kerberos: env ## A Kafka client with Kerberos in .tools/kerberos, built against Debian's librdkafka (its tests do it)
 	@local/setup/kerberos
+
+$(STAMPS)/airflow: $(STAMPS)/env local/airflow/requirements.txt local/setup/airflow local/setup/common.sh
+	@local/setup/airflow && mkdir -p $(STAMPS) && touch $@
 
 lock: env ## Lock the Python sets again by hash, after a change of a requirements.in
 	@local/setup/lock

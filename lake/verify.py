@@ -94,7 +94,9 @@ def verify(
         if claim is None:
             continue
         claims[contract.feed] = claim
-        feeds.append(_feed_report(tables, contract, claim, watermarks(broker, claim.topic) if broker else None))
+        # A client is false where nothing is queued in it: it has to be asked whether it is there.
+        ends = watermarks(broker, claim.topic) if broker is not None else None
+        feeds.append(_feed_report(tables, contract, claim, ends))
     progress("curated tables")
     findings = list(_curated_findings(tables))
     found = []

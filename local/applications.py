@@ -12,8 +12,9 @@ import socket
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,14 @@ POLL_SECONDS = 0.1
 
 class ApplicationError(TillstreamError):
     """There is no such application, or it did not reach the state that was waited for."""
+
+
+class NotFound(ApplicationError):  # noqa: N818 - Kubernetes' 404
+    """There is no such application."""
+
+
+class Conflict(ApplicationError):  # noqa: N818 - Kubernetes' 409
+    """The object is there already, or no longer as it was seen."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +65,8 @@ class Applications:
             manifest: dict[str, Any] = json.loads((self.directory / name / "object.json").read_text())
         except FileNotFoundError as error:
             known = ", ".join(self.names()) or "none"
-            raise ApplicationError(f"There is no SparkApplication {name}. There are: {known}.") from error
-        status = self.directory / name / "status.json"
-        return {**manifest, "status": json.loads(status.read_text()) if status.exists() else {}}
+            raise NotFound(f"There is no SparkApplication {name}. There are: {known}.") from error
+        return {**manifest, "status": self._status(name, manifest["metadata"]["uid"])}
 
     def state(self, name: str) -> State:
         return State(self.get(name)["status"].get("applicationState", {}).get("state", ""))
@@ -74,14 +82,51 @@ class Applications:
             if current:
                 spec["suspend"] = current["spec"].get("suspend", False)
             changed = not current or current["spec"] != spec
-            generation = (current["metadata"]["generation"] if current else 0) + int(changed)
-            current.update({**manifest, "metadata": {**manifest["metadata"], "generation": generation}, "spec": spec})
+            known: dict[str, Any] = current.get("metadata", {"generation": 0, "uid": str(uuid.uuid4())})
+            metadata = {**known, **manifest["metadata"], "generation": known["generation"] + int(changed)}
+            metadata["annotations"] = {**known.get("annotations", {}), **manifest["metadata"].get("annotations", {})}
+            current.update({**manifest, "metadata": metadata, "spec": spec})
+
+    def create(self, manifest: Mapping[str, Any]) -> None:
+        """Make an object. Raise Conflict where one of that name is there."""
+        name = manifest["metadata"]["name"]
+        with self._changing(name) as current:
+            if current:
+                raise Conflict(f"There is a SparkApplication {name} already. It was left as it is.")
+            current.update(
+                {**manifest, "metadata": {**manifest["metadata"], "generation": 1, "uid": str(uuid.uuid4())}}
+            )
+
+    def replace(self, name: str, annotations: Mapping[str, str], version: str) -> None:
+        """Put an object of the same spec, not suspended, in the place of one: at no moment is there none. The runner
+        ends the old one's driver first. Raise Conflict where it is not at this version.
+        """
+        self.get(name)
+        with self._changing(name) as current:
+            self._refuse_other_version(name, current, version)
+            current["spec"]["suspend"] = False
+            current["metadata"] |= {"generation": 1, "uid": str(uuid.uuid4()), "annotations": dict(annotations)}
+
+    def delete(self, name: str, version: str) -> None:
+        """Remove an object; the runner ends its driver. Raise Conflict where it is not at this version."""
+        with self._locked(name):
+            self._refuse_other_version(name, self.get(name), version)
+            (self.directory / name / "object.json").unlink()
 
     def suspend(self, name: str, *, suspend: bool = True) -> None:
         """Ask for the application's end (true) or start (false): Airflow's `spec.suspend`."""
+        self.patch(name, suspend=suspend)
+
+    def patch(
+        self, name: str, *, suspend: bool, annotations: Mapping[str, str] | None = None, version: str | None = None
+    ) -> None:
+        """Change `suspend` and annotations. Raise Conflict where a version is given and the object is not at it."""
         self.get(name)
         with self._changing(name) as current:
+            if version is not None:
+                self._refuse_other_version(name, current, version)
             current["spec"]["suspend"] = suspend
+            current["metadata"]["annotations"] = {**current["metadata"].get("annotations", {}), **(annotations or {})}
 
     def wait_for(self, name: str, wanted: set[State], timeout_seconds: float) -> State:
         """Return when the application is in one of these states; raise ApplicationError after the time-out.
@@ -98,15 +143,33 @@ class Applications:
             time.sleep(POLL_SECONDS)
         return state
 
+    def _status(self, name: str, uid: str) -> dict[str, Any]:
+        """What the runner wrote of this very object; nothing of an earlier one of its name."""
+        try:
+            status: dict[str, Any] = json.loads((self.directory / name / "status.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return status if status.pop("uid") == uid else {}
+
+    def _refuse_other_version(self, name: str, current: Mapping[str, Any], version: str) -> None:
+        if not current or current["metadata"]["resourceVersion"] != version:
+            raise Conflict(f"SparkApplication {name} is no longer as it was seen. It was left as it is.")
+
     @contextmanager
     def _changing(self, name: str) -> Iterator[dict[str, Any]]:
         path = self.directory / name / "object.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with (path.parent / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._locked(name):
             manifest = json.loads(path.read_text()) if path.exists() else {}
             yield manifest
+            manifest["metadata"]["resourceVersion"] = uuid.uuid4().hex
             _replace(path, manifest)
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        (self.directory / name).mkdir(parents=True, exist_ok=True)
+        with (self.directory / name / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
 class Runner:
@@ -116,6 +179,8 @@ class Runner:
         """`submit` turns a manifest into what is started for it; it may raise TillstreamError."""
         self._applications = applications
         self._submit = submit
+        # By name: the object that is driven. Another one of its name has to wait until its driver is gone.
+        self._uids: dict[str, str] = {}
         self._statuses: dict[str, Status] = {}
         self._drivers: dict[str, _Running] = {}
         self._stopping = threading.Event()
@@ -133,14 +198,36 @@ class Runner:
     def _run(self) -> None:
         try:
             while not self._stopping.wait(POLL_SECONDS):
-                for name in self._applications.names():
-                    self._advance(name, self._applications.get(name))
+                present = self._present()
+                for name, uid in tuple(self._uids.items()):
+                    if name not in present or _uid(present[name]) != uid:
+                        self._forget(name)
+                for name, manifest in present.items():
+                    if self._uids.setdefault(name, _uid(manifest)) == _uid(manifest):
+                        self._advance(name, manifest)
         finally:
             # All are asked before any is waited for.
             for running in self._drivers.values():
                 running.ask_to_end()
             for running in self._drivers.values():
                 processes.end(running.process, running.grace_seconds)
+
+    def _present(self) -> dict[str, dict[str, Any]]:
+        found = {}
+        for name in self._applications.names():
+            # One may be deleted just now.
+            with suppress(NotFound):
+                found[name] = self._applications.get(name)
+        return found
+
+    def _forget(self, name: str) -> None:
+        """End what was started for an object that is gone, and forget it once nothing of it runs."""
+        running = self._drivers.get(name)
+        if running and running.seen().running:
+            running.ask_to_end()
+            return
+        for known in (self._drivers, self._statuses, self._uids):
+            known.pop(name, None)
 
     def _advance(self, name: str, manifest: Mapping[str, Any]) -> None:
         status = self._statuses.get(name, Status())
@@ -156,7 +243,7 @@ class Runner:
         if following != status:
             self._statuses[name] = following
             path = self._applications.directory / name / "status.json"
-            _replace(path, _printed(name, following, self._drivers.get(name)))
+            _replace(path, {"uid": _uid(manifest), **_printed(name, following, self._drivers.get(name))})
 
     def _start(self, name: str, manifest: Mapping[str, Any], status: Status) -> Status:
         self._drivers.pop(name, None)
@@ -204,6 +291,10 @@ class _Running:
 
 def _generation(manifest: Mapping[str, Any]) -> int:
     return int(manifest["metadata"]["generation"])
+
+
+def _uid(manifest: Mapping[str, Any]) -> str:
+    return str(manifest["metadata"]["uid"])
 
 
 def _printed(name: str, status: Status, running: _Running | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from local.airflow.configuration import USER
 from local.environment import LOCAL, ROOT, RUN_DIRECTORY, Platform, StackError, only_stack, running_pid
 from local.progress import Steps
 
@@ -39,11 +40,13 @@ def up(detach: bool) -> None:
 
     _stop_on_sigterm()
     console = Console(stderr=True)
-    with only_stack(), Steps(console) as steps, Stack(UP_DIRECTORY, steps, SEED) as stack:
+    with only_stack(), Steps(console) as steps, Stack(UP_DIRECTORY, steps, SEED, with_airflow=True) as stack:
         stack.start()
         with steps.step("Spark: the streams start"):
             stack.run_streams("ingest", "rollup")
         stack.platform().write()
+        if stack.airflow:
+            steps.say(f"Airflow: {stack.airflow.url}, user {USER}, password in {stack.airflow.home.password_file}")
         steps.say("Everything runs. `tillstream status` shows it; Ctrl-C or `make down` stops it.")
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
@@ -111,9 +114,10 @@ def status(as_data: bool) -> None:
     "--replay-seconds", type=float, default=REPLAY_SECONDS, show_default=True, help="Spread them over so long."
 )
 @click.option("--keep", is_flag=True, help="Leave lake, logs and broker data in .local/demo for a look.")
+@click.option("--airflow", is_flag=True, help="Let Airflow start, watch and stop the streams, and check the lake.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), default=ROOT / "report.html", help="HTML.")
 @_json
-def demo(receipts: int, replay_seconds: float, keep: bool, report: Path, as_data: bool) -> None:
+def demo(receipts: int, replay_seconds: float, keep: bool, airflow: bool, report: Path, as_data: bool) -> None:
     """Replay real receipts with trouble on purpose, and prove what became of each. Exit 0: to the cent; 1: not."""
     from local.demo import Replay, run  # noqa: PLC0415 - as in `up`
 
@@ -121,7 +125,7 @@ def demo(receipts: int, replay_seconds: float, keep: bool, report: Path, as_data
     console = Console(stderr=True, quiet=as_data)
     with only_stack(), Steps(console) as steps:
         replay = Replay(receipts, replay_seconds, SEED)
-        summary, passed = run(DEMO_DIRECTORY, report, replay, keep=keep, steps=steps)
+        summary, passed = run(DEMO_DIRECTORY, report, replay, keep=keep, steps=steps, with_airflow=airflow)
     click.echo(json.dumps(summary))
     sys.exit(0 if passed else 1)
 

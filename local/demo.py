@@ -10,7 +10,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,13 +26,14 @@ from lake.settings import LakeSettings
 from lake.status import committed
 from lake.tables import DeltaTables
 from local import processes
+from local.airflow.server import Airflow
 from local.applications import Applications
 from local.environment import StackError
 from local.findings import look
 from local.lifecycle import State
 from local.memory import MemorySampler
 from local.progress import Steps
-from local.report.data import Report
+from local.report.data import DagRun, Report
 from local.stack import Stack
 from local.submission import inherited
 from local.verdict import Verdict, judge
@@ -41,8 +42,10 @@ from topics.settings import KafkaSettings
 from topics.watermarks import watermarks
 
 STREAMS = ("ingest", "rollup")
+DAGS = ("export", "verify_lake", "reconcile_day")
 CATCH_UP_SECONDS = 240
 END_SECONDS = 180
+DAG_SECONDS = 600
 # Each look costs the emulated S3 a dozen requests.
 POLL_SECONDS = 1.5
 
@@ -57,13 +60,13 @@ class Replay:
 
 
 def run(
-    directory: Path, report_file: Path, replay: Replay, *, keep: bool, steps: Steps
+    directory: Path, report_file: Path, replay: Replay, *, keep: bool, steps: Steps, with_airflow: bool = False
 ) -> tuple[Mapping[str, float], bool]:
     """Run the demo below `directory`; return the summary and whether all is as it must be. The report is written."""
     shutil.rmtree(directory, ignore_errors=True)
     began = datetime.now(UTC)
     with (
-        Stack(directory, steps, replay.seed) as stack,
+        Stack(directory, steps, replay.seed, with_airflow=with_airflow) as stack,
         ThreadPoolExecutor(1, "fleet") as pool,
         Fleet(directory, replay, steps) as fleet,
         MemorySampler(lambda: {fleet.pid: "fleet of stores", **stack.pids()}) as memory,
@@ -79,15 +82,16 @@ def run(
         preparing.result()
         ledger = fleet.replay(stack.store_logins())
         # Not before: two cores are few for two Spark drivers and a fleet.
-        stack.applications.suspend("rollup", suspend=False)
+        stack.start_stream("rollup")
         _catch_up(stack.applications, tables, steps)
-        verdict = _prove(stack, tables, ledger, steps)
+        verdict, dag_runs = _prove(stack, tables, ledger, steps)
+        failed = [f"Airflow: {run.dag} ended as {run.state}" for run in dag_runs if run.state != "success"]
         with steps.step("Terraform: the lifecycle rules have settled"):
             stack.provisioning.finish()
         report = Report(
             summary=verdict.summary,
-            passed=verdict.passed,
-            findings=verdict.findings,
+            passed=verdict.passed and not failed,
+            findings=[*verdict.findings, *failed],
             machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             began=f"{began:%Y-%m-%d %H:%M} UTC",
             seconds=(datetime.now(UTC) - began).total_seconds(),
@@ -96,6 +100,7 @@ def run(
             troubles=verdict.troubles,
             steps=steps.finished,
             memory=memory.measured(),
+            dag_runs=dag_runs,
         )
         with steps.step(f"Report: {report_file}"):
             from local.report import write_report  # noqa: PLC0415 - its plots take a second to import
@@ -103,9 +108,9 @@ def run(
             write_report(report, report_file)
     if not keep:
         shutil.rmtree(directory)
-    for finding in verdict.findings:
+    for finding in report.findings:
         steps.say(f"[red]{finding}[/]")
-    return verdict.summary, verdict.passed
+    return report.summary, report.passed
 
 
 class Fleet:
@@ -202,25 +207,45 @@ def _await_none(applications: Applications, name: str, left: Callable[[], int], 
             time.sleep(POLL_SECONDS)
 
 
-def _prove(stack: Stack, tables: DeltaTables, ledger: Mapping[str, Any], steps: Steps) -> Verdict:
+def _prove(
+    stack: Stack, tables: DeltaTables, ledger: Mapping[str, Any], steps: Steps
+) -> tuple[Verdict, Sequence[DagRun]]:
     """Stop the streams, then ask verify and reconcile, while the deliveries are made; judge what they say."""
     for name in STREAMS:
-        stack.applications.suspend(name)
-    stack.applications.suspend("export", suspend=False)
+        stack.stop_stream(name)
+    if not stack.airflow:
+        stack.applications.suspend("export", suspend=False)
 
     def ask(verb: str) -> Any:  # noqa: ANN401 - what the verb prints
         with steps.step(f"tillstream {verb}"):
             return json.loads(stack.run_as("quality", "-m", "tillstream.cli", verb, "--json", accept=(0, 1)))
 
-    def await_states() -> None:
+    def await_states() -> list[DagRun]:
         for name in STREAMS:
             with steps.step(f"Spark: {name} stops in good order"):
                 stack.applications.wait_for(name, {State.SUSPENDED}, END_SECONDS)
+        if stack.airflow:
+            return _run_dags(stack.airflow, steps)
         with steps.step("Spark: deliveries as ORC and CSV"):
             stack.applications.wait_for("export", {State.COMPLETED}, END_SECONDS)
+        return []
 
     with ThreadPoolExecutor(thread_name_prefix="proof") as pool:
         verified, reconciled = pool.submit(ask, "verify"), pool.submit(ask, "reconcile")
         ended, found = pool.submit(await_states), pool.submit(look, tables)
-        ended.result()
-        return judge(ledger, found.result(), verified=verified.result(), reconciled=reconciled.result())
+        dag_runs = ended.result()
+        verdict = judge(ledger, found.result(), verified=verified.result(), reconciled=reconciled.result())
+    return verdict, dag_runs
+
+
+def _run_dags(airflow: Airflow, steps: Steps) -> list[DagRun]:
+    """The deliveries and the proofs once more, as Airflow runs them. Whether they end well is in the answer."""
+    runs = []
+    with airflow.client() as client:
+        described = client.dags()
+        for dag in DAGS:
+            began = time.monotonic()
+            with steps.step(f"Airflow: {dag}"):
+                state = client.wait_for_run(dag, client.trigger(dag), DAG_SECONDS)
+            runs.append(DagRun(dag, described[dag], state, time.monotonic() - began))
+    return runs

@@ -9,6 +9,7 @@ import jwt
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from local.airflow.client import AirflowClient
 from local.applications import ApplicationError, Applications
 from local.aws.emulator import HEALTH
 from local.environment import Part, Platform
@@ -28,7 +29,7 @@ class Health:
 
 def examine(platform: Platform) -> list[Health]:
     """Ask every part; what cannot answer says why."""
-    checks = {"emulated AWS": _aws, "Kafka broker": _kafka, "workload tokens": _tokens}
+    checks = {"emulated AWS": _aws, "Kafka broker": _kafka, "workload tokens": _tokens, "Airflow": _airflow}
     found = []
     for part in platform.parts:
         healthy, says = checks.get(part.name, _application)(platform, part)
@@ -66,6 +67,16 @@ def _tokens(platform: Platform, _: Part) -> tuple[bool, str]:
     if expired:
         return False, f"expired: {', '.join(expired)}"
     return True, f"fresh for {', '.join(files)}"
+
+
+def _airflow(_: Platform, part: Part) -> tuple[bool, str]:
+    try:
+        with AirflowClient(part.address) as client:
+            states = client.health()
+    except httpx.HTTPError as error:
+        return False, f"does not answer: {error}"
+    sick = [f"{name} {state}" for name, state in sorted(states.items()) if state != "healthy"]
+    return not sick, ", ".join(sick) or "answers; scheduler, DAG processor and triggerer are healthy"
 
 
 def _application(platform: Platform, part: Part) -> tuple[bool, str]:

@@ -1,7 +1,7 @@
 """The whole platform on one machine: every part started side by side, stopped in order.
 
 emulated AWS -> terraform apply -> dimensions (as reference-data) -----------------.
-Kafka broker -> users -> topics and ACLs (as topics); certificates of the stores ---+-> streams
+Kafka broker -> users -> topics and ACLs (as topics); certificates of the stores ---+-> Airflow, if wanted -> streams
 """
 
 import json
@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from local import processes
+from local.airflow.server import Airflow
 from local.applications import Applications, Runner
 from local.authority import Authority, Identity
 from local.aws.account import Account
@@ -35,6 +36,7 @@ from local.progress import Steps
 from local.submission import Machine, inherited, render, submission
 from stores.fleet import dimension
 from stores.fleet.workspace import connect
+from topics.settings import KafkaSettings
 
 OVERLAY = ROOT / "argocd" / "overlays" / "local"
 START_SECONDS = 120
@@ -46,8 +48,8 @@ class Stack:
     `workloads`: by service account, the variables its processes run with.
     """
 
-    def __init__(self, directory: Path, steps: Steps, seed: int) -> None:
-        """`seed` draws what the data of the stores do not say: their time zones."""
+    def __init__(self, directory: Path, steps: Steps, seed: int, *, with_airflow: bool = False) -> None:
+        """`seed` draws what the data of the stores do not say: their time zones. With Airflow, it runs the streams."""
         self.directory = directory
         self.applications = Applications(directory / "applications")
         self.master_key_file = directory / "secrets" / "store-master.key"
@@ -56,6 +58,8 @@ class Stack:
         self.account: Account
         self.broker: Broker
         self.provisioning: Provisioning
+        self.airflow: Airflow | None = None
+        self._with_airflow = with_airflow
         self._identities: dict[str, Identity] = {}
         self._pids: dict[int, str] = {}
         self._seed = seed
@@ -102,11 +106,21 @@ class Stack:
             "TILLSTREAM_KAFKA_CA_FILE": str(self.authority.certificate_file),
         }
         self._start_runner()
+        if self._with_airflow:
+            self._start_airflow()
+
+    def start_stream(self, name: str) -> None:
+        """Ask for a stream to run: Airflow, where it is here, which then watches over it."""
+        self._ask(name, "start")
+
+    def stop_stream(self, name: str) -> None:
+        """Ask for a stream's end in good order."""
+        self._ask(name, "stop")
 
     def run_streams(self, *names: str) -> None:
         """Start these SparkApplications and wait until they run."""
         for name in names:
-            self.applications.suspend(name, suspend=False)
+            self.start_stream(name)
         for name in names:
             self.applications.wait_for(name, {State.RUNNING}, START_SECONDS)
 
@@ -116,24 +130,37 @@ class Stack:
         content = {"master_key_file": str(self.master_key_file), "stores": logins}
         return write_private(self.directory / "secrets" / "stores.json", json.dumps(content))
 
+    def store_settings(self, store_id: str) -> KafkaSettings:
+        """One store's own log-in to Kafka."""
+        return KafkaSettings.from_env(self.broker.store_environment(self._identities[store_id]))
+
     def platform(self) -> Platform:
-        parts = (
+        parts = [
             Part("emulated AWS", self.account.endpoint, self.account.pid or 0),
             Part("workload tokens", str(self.directory / "tokens"), 0),
             Part("Kafka broker", self.broker.workloads_bootstrap, self.broker.pid or 0),
-        )
+        ]
+        if self.airflow:
+            parts.append(Part("Airflow", self.airflow.url, self.airflow.pid("api-server")))
         return Platform(os.getpid(), str(self.directory), (*parts, *self._drivers()), self.workloads)
 
     def pids(self) -> dict[int, str]:
         """The parts that are processes now, by process id."""
         drivers = {part.pid: f"Spark: {part.name}" for part in self._drivers()}
-        return {**self._pids, **drivers}
+        return {**self._pids, **drivers, **(self.airflow.pids() if self.airflow else {})}
 
     def run_as(self, workload: str, *command: str, accept: Container[int] = (0,)) -> str:
         """Run a Python program of the project to its end as a workload; return what it printed."""
         log = self.directory / "logs" / f"{workload}.log"
         environment = inherited() | self.workloads[workload]
         return processes.run([sys.executable, *command], log, environment=environment, accept=accept)
+
+    def _ask(self, name: str, action: str) -> None:
+        if self.airflow is None:
+            self.applications.suspend(name, suspend=action == "stop")
+            return
+        with self.airflow.client() as airflow:
+            airflow.trigger(f"stream_{name}", action=action)
 
     def _drivers(self) -> list[Part]:
         """Every SparkApplication, with address and process where it has a driver."""
@@ -201,6 +228,12 @@ class Stack:
         runner.start()
         for application in render(OVERLAY):
             self.applications.apply(application)
+
+    def _start_airflow(self) -> None:
+        with self._steps.step("Airflow: API server, scheduler, DAG processor, triggerer"):
+            self.airflow = Airflow(self.directory / "airflow", self.applications.directory, self.workloads)
+            self._parts.callback(self.airflow.stop)
+            self.airflow.start()
 
 
 def _keep_temporary_files(directory: Path) -> None:

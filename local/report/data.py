@@ -68,6 +68,16 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class DagRun:
+    """A run that Airflow made, and how it ended."""
+
+    dag: str
+    what: str
+    state: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything the page needs. `summary` is the demo's last line."""
 
@@ -82,3 +92,5 @@ class Report:
     troubles: Sequence[Trouble]
     steps: Sequence[Step]
     memory: Memory
+    # Empty where the demo ran without Airflow.
+    dag_runs: Sequence[DagRun] = ()

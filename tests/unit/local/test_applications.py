@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contracts.errors import TillstreamError
-from local.applications import ApplicationError, Applications, Runner, Submission
+from local.applications import ApplicationError, Applications, Conflict, Runner, Submission
 from local.files import free_ports
 from local.lifecycle import State
 from tests.support.waiting import wait_for
@@ -113,6 +113,69 @@ def test_a_killed_driver_comes_back(applications: Applications):
     wait_for(lambda: pid(applications) not in (None, driver), 10, "another driver")
     applications.wait_for("demo", {State.RUNNING}, 10)
     assert applications.get("demo")["status"]["executionAttempts"] == 2
+
+
+def test_a_deleted_application_ends_its_driver(applications: Applications):
+    """Nothing runs on without an object that says so."""
+    applications.apply(application(FOREVER))
+    applications.wait_for("demo", {State.RUNNING}, 10)
+    driver = pid(applications)
+
+    applications.delete("demo", applications.get("demo")["metadata"]["resourceVersion"])
+
+    wait_for(lambda: not is_alive(driver), 10, "the driver's end")
+    assert applications.names() == []
+
+
+def test_a_new_object_waits_for_the_old_ones_driver(applications: Applications):
+    """An object made again under the same name starts from nothing, and never beside the driver of the old one."""
+    applications.apply(application(FOREVER))
+    applications.wait_for("demo", {State.RUNNING}, 10)
+    driver = pid(applications)
+
+    applications.delete("demo", applications.get("demo")["metadata"]["resourceVersion"])
+    applications.create(application(FOREVER))
+
+    assert applications.get("demo")["status"] == {}
+    wait_for(lambda: pid(applications) not in (None, driver), 10, "another driver")
+    assert not is_alive(driver)
+    applications.wait_for("demo", {State.RUNNING}, 10)
+
+
+def test_a_replaced_object_was_never_gone(applications: Applications):
+    """Whoever dies while replacing an object leaves the old one or the new one; the new one starts from nothing."""
+    applications.apply(application(FAIL))
+    with pytest.raises(ApplicationError, match="FAILED"):
+        applications.wait_for("demo", {State.RUNNING}, 20)
+    before = applications.get("demo")["metadata"]
+
+    applications.replace("demo", {"by": "me"}, before["resourceVersion"])
+
+    after = applications.get("demo")
+    assert after["metadata"]["uid"] != before["uid"]
+    assert after["metadata"]["annotations"] == {"by": "me"}
+    with pytest.raises(Conflict):
+        applications.replace("demo", {"by": "another"}, before["resourceVersion"])
+
+
+def test_two_objects_of_one_name_are_refused(applications: Applications):
+    """Who comes second is told, and changes nothing."""
+    applications.create(application(FOREVER, suspend=True))
+    before = applications.get("demo")["spec"]
+    with pytest.raises(Conflict):
+        applications.create(application(SUCCEED))
+    assert applications.get("demo")["spec"] == before
+
+
+def test_of_two_who_change_the_same_version_one_wins(applications: Applications):
+    """A change decided on what is no longer there is refused."""
+    applications.apply(application(FOREVER, suspend=True))
+    version = applications.get("demo")["metadata"]["resourceVersion"]
+    applications.patch("demo", suspend=True, annotations={"by": "first"}, version=version)
+    with pytest.raises(Conflict):
+        applications.patch("demo", suspend=False, annotations={"by": "second"}, version=version)
+    found = applications.get("demo")
+    assert (found["spec"]["suspend"], found["metadata"]["annotations"]) == (True, {"by": "first"})
 
 
 def test_waiting_for_what_failed_says_why(applications: Applications):

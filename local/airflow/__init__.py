@@ -1,0 +1,1 @@
+"""Airflow on one machine: its four processes, and the runtime that its tasks talk to."""

@@ -1,0 +1,218 @@
+"""The tasks do what they say: real tasks and triggers by `dag.test()`, real processes in the place of Spark drivers."""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
+from airflow.utils.db import initdb
+from kubernetes import client
+
+from local.airflow.runtime import APPLICATIONS, LocalRuntime
+from local.applications import ApplicationError, Applications, Runner, Submission
+from local.files import free_ports
+from local.lifecycle import State
+from orchestration import actions
+from orchestration.runtime import KUBERNETES, RUNTIME
+from orchestration.verbs import RunVerb
+from orchestration.workloads import WORKLOADS_FILE
+from tests.support.waiting import wait_for
+
+# Listens as a driver's web UI does, then does what its argument says.
+PROGRAM = """
+import socket, sys, time
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+eval(sys.argv[2])
+"""
+FOREVER, FAIL, SUCCEED = "time.sleep(600)", "sys.exit(3)", "sys.exit(0)"
+DAGS = Path(__file__).resolve().parent / "dags"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database() -> None:
+    initdb()
+
+
+@pytest.fixture
+def applications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Applications]:
+    def submit(manifest: Mapping[str, Any]) -> Submission:
+        (port,) = free_ports(1)
+        does = manifest["spec"].get("arguments") or [manifest["spec"]["does"]]
+        return Submission((sys.executable, "-c", PROGRAM, str(port), *does), os.environ, port, 10)
+
+    applications = Applications(tmp_path / "applications")
+    monkeypatch.setenv(APPLICATIONS, str(applications.directory))
+    runner = Runner(applications, submit)
+    runner.start()
+    yield applications
+    runner.stop()
+
+
+def declare(applications: Applications, does: str, name: str = "ingest") -> None:
+    applications.apply(
+        {
+            "apiVersion": "sparkoperator.k8s.io/v1beta2",
+            "kind": "SparkApplication",
+            "metadata": {"name": name},
+            "spec": {"does": does, "suspend": True},
+        }
+    )
+
+
+def driver(applications: Applications, name: str = "ingest") -> int | None:
+    found: int | None = applications.get(name)["status"].get("driverInfo", {}).get("pid")
+    return found
+
+
+def is_alive(pid: int | None) -> bool:
+    assert pid is not None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def run(dag: str, **conf: str) -> str:
+    """The state in which a run of one of the DAGs in `dags/` beside this file ends."""
+    found = DagBag(dag_folder=str(DAGS)).dags[dag]
+    return str(found.test(run_conf=conf).state)
+
+
+def test_start_returns_when_it_runs(applications: Applications):
+    """The stream runs under this run's name, and goes on after the task."""
+    declare(applications, FOREVER)
+    assert run("start") == "success"
+    assert applications.state("ingest") == State.RUNNING
+    assert actions.run_of(LocalRuntime(applications).get("ingest").watcher).startswith("manual__")
+
+
+def test_stop_returns_when_it_is_down(applications: Applications):
+    """The driver is gone when the task has ended."""
+    declare(applications, FOREVER)
+    applications.suspend("ingest", suspend=False)
+    applications.wait_for("ingest", {State.RUNNING}, 20)
+    running = driver(applications)
+    assert run("stop") == "success"
+    assert applications.state("ingest") == State.SUSPENDED
+    assert not is_alive(running)
+
+
+def test_restart_brings_another_driver(applications: Applications):
+    """The old driver has ended before the new one runs."""
+    declare(applications, FOREVER)
+    applications.suspend("ingest", suspend=False)
+    applications.wait_for("ingest", {State.RUNNING}, 20)
+    before = driver(applications)
+    assert run("restart") == "success"
+    assert applications.state("ingest") == State.RUNNING
+    assert driver(applications) != before
+
+
+def test_a_watch_ends_well_when_another_run_stops_the_stream(applications: Applications):
+    """Who is relieved is done, and does not start the stream again."""
+    declare(applications, FOREVER)
+
+    def version() -> str:
+        return LocalRuntime(applications).get("ingest").version
+
+    def stop_once_it_is_watched() -> None:
+        applications.wait_for("ingest", {State.RUNNING}, 60)
+        started = version()
+        wait_for(lambda: version() != started, 60, "the watch to claim it")
+        actions.stop(LocalRuntime(applications), "ingest", "another#1")
+
+    other = threading.Thread(target=stop_once_it_is_watched)
+    other.start()
+    assert run("watch") == "success"
+    other.join()
+    applications.wait_for("ingest", {State.SUSPENDED}, 20)
+
+
+def test_a_run_leaves_nothing_running_that_it_does_not_watch(applications: Applications):
+    """Where the watch is over, for whatever reason, the run's last task ends what the run has started."""
+    declare(applications, FOREVER)
+    assert run("release") == "success"
+    assert applications.state("ingest") == State.SUSPENDED
+
+
+def test_a_watch_restarts_what_fails_then_gives_up(applications: Applications):
+    """A stream that fails whenever it starts is made anew as often as the policy says; then the run fails, and the
+    stream is left suspended.
+    """
+    declare(applications, FAIL)
+    made = set()
+
+    def look() -> None:
+        while not done.wait(0.02):
+            # Between two objects there is none.
+            with suppress(ApplicationError):
+                made.add(applications.get("ingest")["metadata"]["uid"])
+
+    done = threading.Event()
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        assert run("watch") == "failed"
+    finally:
+        done.set()
+        watcher.join()
+    assert len(made) == 3
+    assert applications.get("ingest")["spec"]["suspend"]
+
+
+def test_a_batch_runs_to_its_end(applications: Applications):
+    """As a copy with arguments of its own; the template stays as it is."""
+    declare(applications, FAIL, "export")
+    assert run("batch", does=SUCCEED) == "success"
+    [copy] = [name for name in applications.names() if name != "export"]
+    assert applications.state(copy) == State.COMPLETED
+    assert applications.state("export") == State.SUSPENDED
+
+
+def test_a_batch_that_fails_fails_its_task(applications: Applications):
+    """The driver's end is the task's."""
+    declare(applications, SUCCEED, "export")
+    assert run("batch", does=FAIL) == "failed"
+
+
+def test_a_verb_runs_with_its_workloads_variables_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What the worker has in its own environment does not reach the verb; the workload's variables do."""
+    file = tmp_path / "workloads.json"
+    file.write_text('{"quality": {"TILLSTREAM_LAKE_URI": "nowhere"}}')
+    monkeypatch.setenv(WORKLOADS_FILE, str(file))
+    monkeypatch.setenv("TILLSTREAM_CHECKPOINTS_URI", "s3://of-the-worker")
+    operator = RunVerb(task_id="verify", workload="quality", verb="verify --without-broker")
+    with pytest.raises(Exception, match=r"TILLSTREAM_LAKE_URI is 'nowhere'.*TILLSTREAM_CHECKPOINTS_URI is not set"):
+        operator.execute({})
+
+
+def test_what_a_verb_prints_is_the_tasks_result(monkeypatch: pytest.MonkeyPatch):
+    """JSON as the verb prints it; a word with a variable that the workload does not have is left out."""
+    monkeypatch.delenv(WORKLOADS_FILE, raising=False)
+    operator = RunVerb(task_id="check", workload="quality", verb="contracts check --nonsense=$NOBODY_SETS_THIS")
+    assert operator.execute({})["ok"] is True
+
+
+def test_on_eks_a_verbs_pod_is_its_workloads(monkeypatch: pytest.MonkeyPatch):
+    """Airflow's own pod, but in the pipeline's namespace, under the workload's service account, with the platform's
+    addresses, and let through to Kafka.
+    """
+    monkeypatch.setenv(RUNTIME, KUBERNETES)
+    override = RunVerb(task_id="verify", workload="quality", verb="verify").executor_config["pod_override"]
+    container = client.V1Container(name="base", image="airflow", env=[client.V1EnvVar("A", "b")])
+    template = client.V1Pod(
+        metadata=client.V1ObjectMeta(namespace="airflow", labels={"component": "worker"}),
+        spec=client.V1PodSpec(service_account_name="airflow", containers=[container]),
+    )
+    pod = PodGenerator.reconcile_pods(template, override)
+    [base] = pod.spec.containers
+    assert (pod.metadata.namespace, pod.spec.service_account_name) == ("tillstream", "quality")
+    assert pod.metadata.labels == {"component": "worker", "tillstream.io/kafka": "true"}
+    assert (base.image, base.env[0].value, base.env_from[0].config_map_ref.name) == ("airflow", "b", "platform")
