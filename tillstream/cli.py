@@ -18,6 +18,7 @@ VERBS = {
     "explain": "lake.cli:explain",
     "quarantine": "lake.cli:quarantine",
     "reconcile": "quality.cli:reconcile",
+    "validate": "quality.validation.cli:validate",
     "demo": "local.cli:demo",
     "up": "local.cli:up",
     "down": "local.cli:down",

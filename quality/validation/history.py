@@ -1,6 +1,6 @@
 """What is usual: a business date beside the same weekday of the weeks before. Read from the log alone."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from contracts import Contract
@@ -19,25 +19,24 @@ def closed_dates(contract: Contract, now: datetime, dates: Collection[date]) -> 
     """Of these dates and the last few days: those that are past the cut-off everywhere."""
     today = now.astimezone(UTC).date()
     recent = {today - timedelta(days=days) for days in range(LOOKED_BACK_DAYS)}
-    return sorted(each for each in recent | set(dates) if closing_time(each, _WESTERNMOST, contract.cutoff_hours) <= now)
+    return sorted(
+        each for each in recent | set(dates) if closing_time(each, _WESTERNMOST, contract.cutoff_hours) <= now
+    )
 
 
-def judge(contract: Contract, snapshot: Snapshot, dates: Collection[date]) -> Iterator[Found]:
-    """Volume and hours of each date that has a usual day to be compared with. Others are left out."""
+def judge(contract: Contract, snapshot: Snapshot, dates: Collection[date]) -> tuple[list[Found], list[Part]]:
+    """Volume and hours of each date; and the dates that have no usual day to be compared with."""
     rows, hours = snapshot.rows_by_date(), snapshot.hours_by_date()
+    found, alone = [], []
     for each in dates:
         before = [day for week in range(1, WEEKS + 1) if rows[day := each - timedelta(weeks=week)]]
         if not before:
+            alone.append(Part(each))
             continue
-        yield _volume(contract, each, rows[each], [rows[day] for day in before])
+        found.append(_volume(contract, each, rows[each], [rows[day] for day in before]))
         if rows[each]:
-            yield _hours(contract, each, hours[each], [hours[day] for day in before])
-
-
-def unusual_dates(contract: Contract, snapshot: Snapshot, dates: Collection[date]) -> list[date]:
-    """Those that have no usual day to be compared with."""
-    judged = {found.part.dt for found in judge(contract, snapshot, dates)}
-    return [each for each in dates if each not in judged]
+            found.append(_hours(contract, each, hours[each], [hours[day] for day in before]))
+    return found, alone
 
 
 def _volume(contract: Contract, dt: date, rows: int, before: list[int]) -> Found:
@@ -46,7 +45,7 @@ def _volume(contract: Contract, dt: date, rows: int, before: list[int]) -> Found
     inside = expected.volume_lowest * usual <= rows <= expected.volume_highest * usual
     expectation = Expectation(
         "volume_as_usual",
-        f"a closed date has {expected.volume_lowest:g} to {expected.volume_highest:g} times the rows of its weekday before",
+        f"a closed date has {expected.volume_lowest:g} to {expected.volume_highest:g} times its weekday's usual rows",
         expected.severity("volume_as_usual", "warning"),
     )
     sample: Mapping[str, object] = {"rows": rows, "usual": round(usual), "weeks": len(before)}

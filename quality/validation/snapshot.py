@@ -81,11 +81,13 @@ class Snapshot:
         return [each for each in self.objects_of(dt, hours) if sizes.get(each.path) != each.size]
 
     def unreadable(self, dt: date, hours: Collection[int]) -> list[LoggedObject]:
-        """Those of these hours that are no Parquet, or hold another number of rows than the log says: reads them whole."""
+        """Those of these hours that are no Parquet or have more or fewer rows than the log says. Reads them whole."""
         found = []
         for each in self.objects_of(dt, hours):
             try:
-                readable = pq.read_table(each.path, filesystem=self._filesystem(dt), partitioning=None).num_rows == each.rows
+                readable = (
+                    pq.read_table(each.path, filesystem=self._filesystem(dt), partitioning=None).num_rows == each.rows
+                )
             except (OSError, pa.ArrowException):
                 readable = False
             if not readable:
@@ -103,7 +105,8 @@ class Snapshot:
             form.make_fragment(
                 each.path,
                 filesystem=filesystem,
-                partition_expression=(pc.field("dt") == pa.scalar(dt)) & (pc.field("hour") == pa.scalar(each.part.hour, pa.int32())),
+                partition_expression=(pc.field("dt") == pa.scalar(dt))
+                & (pc.field("hour") == pa.scalar(each.part.hour, pa.int32())),
             )
             for each in objects
         ]

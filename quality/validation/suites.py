@@ -163,9 +163,7 @@ def _arrays_in(contract: Contract, rule: Rule) -> dict[str, str]:
 
 
 def _fields_in(contract: Contract, rule: Rule) -> tuple[str, ...]:
-    return tuple(
-        field.column for field in contract.parent.fields if re.search(rf"\b{field.name}\b", rule.expression)
-    )
+    return tuple(field.column for field in contract.parent.fields if re.search(rf"\b{field.name}\b", rule.expression))
 
 
 def _renamed(contract: Contract, rule: Rule) -> str:

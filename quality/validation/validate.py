@@ -59,12 +59,13 @@ def validate(
             progress(f"{contract.feed} {dt}")
             hours = sorted(part.hour for part in parts if part.dt == dt and part.hour is not None)
             _judge_date(tables, contract, database, reports, dt, hours, behind)
-    closed = history.closed_dates(contract, now, dates if dates is not None else {part.dt for part in parts})
+    touched = {part.dt for part in parts} | {part.dt for part in judged.failing}
+    closed = history.closed_dates(contract, now, touched if dates is None else dates)
     closed = [each for each in closed if dates is None or each in dates]
     for name, report in reports.items():
-        report.found += history.judge(contract, snapshots[name], closed)
-        unusual = history.unusual_dates(contract, snapshots[name], closed)
-        report.skip("no weekday before to compare with", [Part(each) for each in unusual])
+        found, alone = history.judge(contract, snapshots[name], closed)
+        report.found += found
+        report.skip("no weekday before to compare with", alone)
     return [report.done(parts) for report in reports.values()]
 
 
@@ -171,9 +172,7 @@ def _behind(tables: DeltaTables, contract: Contract) -> str:
 
 
 def _dimensions(tables: DeltaTables) -> dict[str, pa.Table]:
-    return {
-        name: tables.table(name).to_pyarrow_table(columns=columns) for name, columns in _DIMENSIONS.items()
-    }
+    return {name: tables.table(name).to_pyarrow_table(columns=columns) for name, columns in _DIMENSIONS.items()}
 
 
 def _columns(contract: Contract, snapshot: Snapshot) -> Found:
@@ -190,7 +189,7 @@ def _columns(contract: Contract, snapshot: Snapshot) -> Found:
 def _same(promised: pa.DataType, found: pa.DataType | None) -> bool:
     """Whether Delta knows both as one type: it has no views, and one kind of text and bytes."""
     views = {pa.string_view(): pa.string(), pa.large_string(): pa.string(), pa.binary_view(): pa.binary()}
-    return promised == views.get(found, found)
+    return bool(promised == views.get(found, found))
 
 
 def _whole(broken: Sequence[LoggedObject], dt: date, hours: Sequence[int]) -> Iterator[Found]:
