@@ -5,3 +5,6 @@ from tests.support.scratch_lake import aws_account, scratch_lake
 from tests.support.ways_in import ways_in
 
 __all__ = ["all_contracts", "aws_account", "cloud", "kafka", "lake", "scratch_lake", "ways_in"]
+
+# They need Airflow's environment: `make airflow`, then `.tools/airflow/bin/python -m pytest`.
+collect_ignore = ["airflow", "e2e"]
