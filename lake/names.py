@@ -16,6 +16,8 @@ _NAME = re.compile(
     r"\.(?P<digest>[0-9a-f]{16})\.parquet"
 )
 
+_COMPACTED = re.compile(r"compacted\.(?P<digest>[0-9a-f]{16})\.parquet")
+
 
 @dataclass(frozen=True)
 class ObjectName:
@@ -37,6 +39,19 @@ def object_path(
     """The path of an object within its table: `dt=2026-11-23/hour=14/<name>`, values in the order of the table."""
     folders = [f"{column}={value}" for column, value in partition_values.items()]
     return "/".join([*folders, str(ObjectName(topic_id, partition, first, last, digest(body)))])
+
+
+def compacted_path(partition_values: Mapping[str, str], body: bytes) -> str:
+    """The path of an object that took the rows of several: named for its content alone, as their offsets may be any."""
+    folders = [f"{column}={value}" for column, value in partition_values.items()]
+    return "/".join([*folders, f"compacted.{digest(body)}.parquet"])
+
+
+def digest_of(path: str) -> str | None:
+    """The digest an object is named for, or None where others named it."""
+    name = parse(path)
+    match = _COMPACTED.fullmatch(path.rpartition("/")[2])
+    return name.digest if name else match["digest"] if match else None
 
 
 def digest(body: bytes) -> str:
