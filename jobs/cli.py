@@ -1,6 +1,9 @@
-"""`tillstream streams`: where the streams into the lake stand, and a new checkpoint for one that lost its own."""
+"""`tillstream streams`: where the streams into the lake stand, and a new checkpoint for one that lost its own; and
+`tillstream quarantine redrive`, which needs what the stream needs.
+"""
 
 import json
+import sys
 
 import click
 from rich.console import Console
@@ -11,7 +14,12 @@ from contracts import Contract
 from jobs.errors import IngestError
 from jobs.ingest.rebuild import rebuild as rebuild_feed
 from jobs.ingest.topic import Topics
+from jobs.keys import master_key
+from jobs.redrive import Redrive, Redriven
+from lake.cli import quarantine
 from lake.objects import ObjectStore
+from lake.places import Place
+from lake.quarantine import find
 from lake.settings import LakeSettings
 from lake.status import Committed, committed
 from lake.tables import DeltaTables
@@ -62,6 +70,67 @@ def rebuild(feed: str, accept_new_topic: bool, as_data: bool) -> None:
     click.echo(
         f"{feed}: generation {begun.generation} begins at offsets {dict(begun.starting_offsets)}. Start the stream."
     )
+
+
+@quarantine.command()
+@click.argument("places", nargs=-1, metavar="[TOPIC:PARTITION:OFFSET…]")
+@click.option("--feed", help="All of this feed, or those of it that the other options choose.")
+@click.option("--reason", help="With --feed: only what was refused for this reason.")
+@click.option("--store", help="With --feed: only with this store as the message's key.")
+@click.option("--dry-run", is_flag=True, help="Only say what would become of them.")
+@_json
+def redrive(
+    places: tuple[str, ...], feed: str | None, reason: str | None, store: str | None, dry_run: bool, as_data: bool
+) -> None:
+    """Bring quarantined messages into the tables, once what was wrong is put right: the contract, the store's entry.
+
+    Each is judged again as it came and committed under its original offset; nothing is published. The feed's stream is
+    ended by that and must be started again, as after a rebuild. Doing it twice changes nothing.
+
+    Exit 0: all of them are in the tables now; 1: some are refused again, each with its reason.
+    """
+    if bool(places) == bool(feed):
+        raise click.UsageError("name either messages (topic:partition:offset) or --feed")
+    tables = _tables()
+    chosen = [Place.parse(each) for each in places] if places else _found(tables, feed, reason, store)
+    outcomes = {}
+    for contract in contracts.load().values():
+        if own := [place for place in chosen if place.topic == contract.topic.name]:
+            job = Redrive(contract, tables, Topics(KafkaSettings.from_env()), master_key())
+            outcomes[contract.feed] = job.run(own, dry=dry_run)
+    if as_data:
+        click.echo(json.dumps({"dry_run": dry_run, "feeds": {name: _redriven(each) for name, each in outcomes.items()}}))
+    else:
+        for name, outcome in outcomes.items():
+            _show_redriven(name, outcome, dry_run=dry_run)
+    sys.exit(1 if any(outcome.refused for outcome in outcomes.values()) else 0)
+
+
+def _found(tables: DeltaTables, feed: str | None, reason: str | None, store: str | None) -> list[Place]:
+    return [each.place for each in find(tables, feed, reason, store)]
+
+
+def _redriven(outcome: Redriven) -> dict[str, object]:
+    return {
+        "accepted": [str(place) for place in outcome.accepted],
+        "duplicates": [str(place) for place in outcome.duplicates],
+        "finished": [str(place) for place in outcome.finished],
+        "refused": [
+            {"message": str(each.place), "reason": each.reason, "detail": each.detail} for each in outcome.refused
+        ],
+        "generation": outcome.generation,
+    }
+
+
+def _show_redriven(feed: str, outcome: Redriven, *, dry_run: bool) -> None:
+    verb = "would become" if dry_run else "became"
+    click.echo(f"{feed}: {len(outcome.accepted)} {verb} rows, {len(outcome.duplicates)} {verb} duplicates")
+    if outcome.finished:
+        click.echo(f"{len(outcome.finished)} were in the tables already, and left quarantine")
+    for each in outcome.refused:
+        click.echo(f"{each.place} stays in quarantine: {each.reason}: {each.detail}")
+    if outcome.generation is not None:
+        click.echo(f"the stream goes on in generation {outcome.generation}: start it again")
 
 
 def _tables() -> DeltaTables:

@@ -192,10 +192,12 @@ def _holding(tables: DeltaTables, of_tables: Sequence[str], topic_id: str, place
         handle = tables.last_seen(table)
         for path in sorted(_around(handle, place)):
             name = names.parse(path)
-            named = (name.topic_id, name.partition) == (topic_id, place.partition) if name else False
-            if (named and name and name.first <= place.offset <= name.last) or (
-                name is None and _holds(tables.store.get(f"{table}/{path}"), topic_id, place)
-            ):
+            if name is None:
+                holds = _holds(tables.store.get(f"{table}/{path}"), topic_id, place)
+            else:
+                ours = (name.topic_id, name.partition) == (topic_id, place.partition)
+                holds = ours and name.first <= place.offset <= name.last
+            if holds:
                 yield f"{tables.table_uri(table)}/{path}"
 
 

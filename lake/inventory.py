@@ -1,6 +1,6 @@
 """Do the objects of a table and its log agree? By listing the one and reading the other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +9,7 @@ from deltalake import DeltaTable
 
 from lake import names
 from lake.objects import ObjectInfo, ObjectStore
+from lake.status import Committed
 from lake.tables import DeltaTables
 
 # Whoever writes objects commits them sooner than this, or was killed.
@@ -55,6 +56,12 @@ def take(tables: DeltaTables, name: str, is_pending: Callable[[names.ObjectName]
         missing=tuple(sorted(missing)),
         altered=tuple(sorted(altered)),
     )
+
+
+def pending_behind(claims: Iterable[Committed]) -> Callable[[names.ObjectName], bool]:
+    """Whether an object has offsets behind the committed end of its feed."""
+    ends = {(claim.topic_id, partition): end for claim in claims for partition, end in claim.end_offsets.items()}
+    return lambda name: name.last >= ends.get((name.topic_id, name.partition), 0)
 
 
 def _listed(store: ObjectStore, name: str) -> dict[str, ObjectInfo]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 BATCHES = "_batches"
+SNAPSHOT_SUFFIX = ".sequences.parquet"
 _DIGEST_LENGTH = 16
 _NAME = re.compile(
     r"(?P<topic_id>[A-Za-z0-9_-]+)-(?P<partition>\d+)-(?P<first>\d+)-(?P<last>\d+)"
@@ -79,7 +80,18 @@ def batch_of(key: str) -> tuple[str, int, int]:
 
 
 def snapshot_key(feed: str, generation: int, batch: int) -> str:
-    return f"{BATCHES}/{feed}/{generation}/{batch:012d}.sequences.parquet"
+    return f"{BATCHES}/{feed}/{generation}/{batch:012d}{SNAPSHOT_SUFFIX}"
+
+
+def snapshot_of(key: str) -> tuple[str, int, int]:
+    """Feed, generation and batch of a snapshot's key."""
+    _, feed, generation, name = key.split("/")
+    return feed, int(generation), int(name.removesuffix(SNAPSHOT_SUFFIX))
+
+
+def checkpoints_prefix(feed: str) -> str:
+    """Where Spark's checkpoints of a feed are, in the bucket for checkpoints: one folder a generation."""
+    return f"ingest/{feed}/"
 
 
 def generation_key(feed: str) -> str:

@@ -262,14 +262,7 @@ Pending = Callable[[ObjectName], bool]
 def _inventoried(
     tables: DeltaTables, contracts: Mapping[str, Contract], claims: Mapping[str, Committed]
 ) -> Iterator[tuple[str, Pending]]:
-    ends = {
-        (claim.topic_id, partition): end for claim in claims.values() for partition, end in claim.end_offsets.items()
-    }
-
-    def pending(name: ObjectName) -> bool:
-        """Whether offsets of the object lie behind the committed end."""
-        return name.last >= ends.get((name.topic_id, name.partition), 0)
-
+    pending = inventory.pending_behind(claims.values())
     own = [table.name for feed in claims for table in contracts[feed].tables]
     for name in [*own, *(system_tables.SCHEMAS if claims else ())]:
         yield name, pending

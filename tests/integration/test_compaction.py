@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from lake import compaction
-from lake.compaction import Compacted, RowsDiffer, compact
 from lake.explain import explain
 from lake.tables import DeltaTables
+from lake.upkeep import compaction
+from lake.upkeep.compaction import Compacted, RowsDiffer, compact
 from lake.verify import verify
 from tests.support.lake import Lake, duplicate_rows, quarantine_rows, receipt_rows
 
