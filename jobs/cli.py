@@ -99,7 +99,9 @@ def redrive(
             job = Redrive(contract, tables, Topics(KafkaSettings.from_env()), master_key())
             outcomes[contract.feed] = job.run(own, dry=dry_run)
     if as_data:
-        click.echo(json.dumps({"dry_run": dry_run, "feeds": {name: _redriven(each) for name, each in outcomes.items()}}))
+        click.echo(
+            json.dumps({"dry_run": dry_run, "feeds": {name: _redriven(each) for name, each in outcomes.items()}})
+        )
     else:
         for name, outcome in outcomes.items():
             _show_redriven(name, outcome, dry_run=dry_run)

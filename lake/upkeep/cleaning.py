@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -128,13 +129,13 @@ def _places(table: DeltaTable, predicate: str) -> dict[tuple[str, int], np.ndarr
     return {place: np.concatenate(offsets) for place, offsets in parts.items()}
 
 
-def _is_old(row: Mapping[str, object], before: date, feed: str | None) -> bool:
+def _is_old(row: Mapping[str, Any], before: date, feed: str | None) -> bool:
     dt = row["partition.dt"]
     return isinstance(dt, date) and dt < before and (feed is None or row["partition.feed"] == feed)
 
 
-def _added(table: DeltaTable) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+def _added(table: DeltaTable) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return rows
 
 

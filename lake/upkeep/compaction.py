@@ -37,7 +37,7 @@ QUIET = timedelta(hours=1)
 MEMORY_LIMIT = "512MB"
 _ORDER = ("store_id", "event_time", "batch_time", "kafka_topic_id", "kafka_partition", "kafka_offset", "ordinal")
 _ROW_GROUP_ROWS = 500_000
-_RETRIES = 100
+_ATTEMPTS = 50
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
@@ -179,7 +179,7 @@ def _rewritten(
     rows, size = sum(each.rows for each in partition.small), sum(each.size for each in partition.small)
     rows_a_file = -(-rows // max(1, round(size / target_bytes)))
     order = ", ".join(quote(each) for each in _ORDER if each in schema.names)
-    reader = database.execute(f"{_rows(old, schema)} ORDER BY {order}").to_arrow_reader(65_536)
+    reader = database.sql(f"{_rows(old, schema)} ORDER BY {order}").to_arrow_reader(65_536)
     left, number, writer = 0, 0, None
     try:
         for batch in reader:
@@ -238,28 +238,44 @@ def _rows(files: Sequence[Path], schema: pa.Schema) -> str:
 def _commit(
     tables: DeltaTables, name: str, partition: Partition, removed: set[str], added: Sequence[_Written]
 ) -> int | None:
-    now_ms = int(time.time() * 1000)
-    table = tables.last_seen(name)
-    sizes = {each.path: each.size for each in partition.small}
-    try:
-        table.create_write_transaction(
-            [
-                *(RemoveAction(path, False, now_ms, sizes[path], dict(partition.values)) for path in sorted(removed)),  # noqa: FBT003 - its own order
-                *(
-                    AddAction(each.path, each.size, dict(partition.values), now_ms, False, each.stats)  # noqa: FBT003 - as above
-                    for each in added
+    """Exchange the objects in one commit, or change nothing (None) where one of the old ones has left the table.
+
+    Delta-rs does not refuse to remove what another commit has removed meanwhile. So each try is for the version after
+    the one that was looked at, and a commit that came first means to look again.
+    """
+    for _ in range(_ATTEMPTS):
+        table = tables.table(name)
+        prefix = f"{tables.table_uri(name)}/"
+        if not removed <= {uri.removeprefix(prefix) for uri in table.file_uris()}:
+            return None
+        try:
+            table.create_write_transaction(
+                _exchanged(partition, removed, added),
+                "append",
+                table.schema(),
+                table.metadata().partition_columns,
+                commit_properties=CommitProperties(
+                    custom_metadata={"compacted": str(partition), "objects": str(len(removed))}, max_commit_retries=0
                 ),
-            ],
-            "append",
-            table.schema(),
-            table.metadata().partition_columns,
-            commit_properties=CommitProperties(
-                custom_metadata={"compacted": str(partition), "objects": str(len(removed))}, max_commit_retries=_RETRIES
-            ),
-            post_commithook_properties=_NO_HOOKS,
-        )
-    except CommitFailedError:
-        # One of the old objects was taken by another commit: the next run looks again.
-        return None
-    tables.refresh(name)
-    return tables.last_seen(name).version()
+                post_commithook_properties=_NO_HOOKS,
+            )
+        except CommitFailedError:
+            continue
+        tables.refresh(name)
+        return tables.last_seen(name).version()
+    raise LakeError(
+        f"{name}/{partition} could not be compacted: other commits came first {_ATTEMPTS} times. Nothing was changed; "
+        "run it again when less is written."
+    )
+
+
+def _exchanged(partition: Partition, removed: set[str], added: Sequence[_Written]) -> list[AddAction | RemoveAction]:
+    now_ms = int(time.time() * 1000)
+    values: dict[str, str | None] = dict(partition.values)
+    changes_data = False
+    out = [
+        RemoveAction(each.path, changes_data, now_ms, each.size, values)
+        for each in partition.small
+        if each.path in removed
+    ]
+    return [*out, *(AddAction(each.path, each.size, values, now_ms, changes_data, each.stats) for each in added)]
