@@ -30,12 +30,15 @@ class Inventory:
     altered: tuple[str, ...]
 
 
-def take(tables: DeltaTables, name: str, is_pending: Callable[[names.ObjectName], bool]) -> Inventory:
+def take(
+    tables: DeltaTables, name: str, is_pending: Callable[[names.ObjectName], bool], now: datetime | None = None
+) -> Inventory:
     """Compare the objects of a table with its log.
 
     `is_pending` says whether an object of this name can belong to a batch that is not committed yet. Objects are listed
     first: what is committed meanwhile is then in the log that is read after.
     """
+    now = now or datetime.now(UTC)
     found = _listed(tables.store, name)
     table = tables.table(name)
     logged = _logged(table)
@@ -43,7 +46,7 @@ def take(tables: DeltaTables, name: str, is_pending: Callable[[names.ObjectName]
     unlogged = [
         path
         for path, info in found.items()
-        if path not in logged and path not in removed and not _pending(path, info, is_pending)
+        if path not in logged and path not in removed and not _pending(path, info, is_pending, now)
     ]
     # Committed and written since the listing, or gone.
     missing = [path for path in logged if path not in found and not tables.store.exists(f"{name}/{path}")]
@@ -76,7 +79,7 @@ def _logged(table: DeltaTable) -> dict[str, int]:
     return dict(zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True))
 
 
-def _pending(path: str, info: ObjectInfo, is_pending: Callable[[names.ObjectName], bool]) -> bool:
+def _pending(path: str, info: ObjectInfo, is_pending: Callable[[names.ObjectName], bool], now: datetime) -> bool:
     if name := names.parse(path):
         return is_pending(name)
-    return info.modified > datetime.now(UTC) - BEING_WRITTEN
+    return info.modified > now - BEING_WRITTEN

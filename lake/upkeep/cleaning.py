@@ -147,7 +147,7 @@ def _tables(tables: DeltaTables, contracts: Mapping[str, Contract], claims: Mapp
 
 def _replaced_objects(tables: DeltaTables, name: str) -> Iterator[tuple[Item, Callable[[], None]]]:
     """What a compaction, a rollup or a retention took out of the table, once no reader can be at such a version."""
-    paths = tables.table(name).vacuum(retention_hours=TOMBSTONE_HOURS, dry_run=True)
+    paths = tables.table(name).vacuum(retention_hours=TOMBSTONE_HOURS, dry_run=True, enforce_retention_duration=False)
     if paths:
         what = f"objects that the table replaced over {TOMBSTONE_HOURS // 24} days ago"
         yield (
@@ -157,7 +157,12 @@ def _replaced_objects(tables: DeltaTables, name: str) -> Iterator[tuple[Item, Ca
 
 
 def _vacuum(tables: DeltaTables, name: str) -> None:
-    tables.table(name).vacuum(retention_hours=TOMBSTONE_HOURS, dry_run=False, post_commithook_properties=_NO_HOOKS)
+    tables.table(name).vacuum(
+        retention_hours=TOMBSTONE_HOURS,
+        dry_run=False,
+        enforce_retention_duration=False,
+        post_commithook_properties=_NO_HOOKS,
+    )
 
 
 def _orphans(
@@ -166,7 +171,7 @@ def _orphans(
     """What a killed writer left behind. Objects of a batch that is decided and not committed are none of these."""
     found = [
         info
-        for path in inventory.take(tables, name, inventory.pending_behind(claims.values())).unlogged
+        for path in inventory.take(tables, name, inventory.pending_behind(claims.values()), now).unlogged
         for info in tables.store.list(f"{name}/{path}")
         if info.modified <= now - ORPHAN_AGE
     ]
