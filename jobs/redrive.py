@@ -10,7 +10,7 @@ running it again.
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -97,25 +97,31 @@ class Redrive:
         if dry:
             return outcome
         if outcome.accepted or outcome.duplicates:
-            outcome = self._bring_in(waiting, finished)
-        self._take_out(claim, (*outcome.accepted, *outcome.duplicates, *finished))
+            return self._bring_in(waiting, finished)
+        self._take_out(claim, finished)
         return outcome
 
     def _bring_in(self, waiting: pa.Table, finished: tuple[Place, ...]) -> Redriven:
         """Seal, decide again by the state that is final then, commit, and let the stream go on."""
         self.on_step("sealing the stream's generation")
-        rebuild(self.contract, self.tables, self.topics)
+        begun = rebuild(self.contract, self.tables, self.topics)
         claim = self._claim()
+        # A run that was killed may have decided the batch: then it was committed just now.
+        finished = (*finished, *(late := self._brought_in(claim, waiting)))
+        waiting = _without(waiting, late)
         decided = self._decide(claim, waiting)
         outcome = self._outcome(decided, finished)
+        if not (outcome.accepted or outcome.duplicates):
+            self._take_out(claim, finished)
+            return replace(outcome, generation=begun.generation)
         manifest = self._manifest(claim, decided)
         put_manifest(self.tables.store, manifest)
         self.on_step("committing")
         commit_batch(self.tables, self.contract, manifest)
-        self._take_out(claim, (*outcome.accepted, *outcome.duplicates))
+        self._take_out(claim, (*outcome.accepted, *outcome.duplicates, *finished))
         self.on_step("beginning the stream's next generation")
         following = rebuild(self.contract, self.tables, self.topics)
-        return Redriven(outcome.accepted, outcome.duplicates, outcome.refused, finished, following.generation)
+        return replace(outcome, generation=following.generation)
 
     def _claim(self) -> Committed:
         claim = committed(self.tables, self.contract)
