@@ -15,7 +15,6 @@ from lake.objects import ObjectStore
 from lake.statistics import present, statistics
 
 
-
 @dataclass(frozen=True)
 class OffsetRange:
     """The messages of one task: one topic and partition, both offsets included."""
