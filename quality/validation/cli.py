@@ -72,7 +72,9 @@ def validate(
     """
     chosen = _chosen(feeds)
     if docs and not importlib.util.find_spec("great_expectations"):
-        raise click.UsageError("--docs needs Great Expectations, which is not in this environment; see images/airflow")
+        raise click.UsageError(
+            "--docs needs Great Expectations, which is not in this environment; that of Airflow has it"
+        )
     moment = moment_of(now)
     wanted: set[date] | None = {each.date() for each in dates} or None
     tables = DeltaTables(ObjectStore(LakeSettings.from_env().lake_uri))
