@@ -13,6 +13,7 @@ from lake.tables import DeltaTables
 from quality.validation import ledger
 from quality.validation.checks import Part, TableReport
 from quality.validation.cli import validate
+from quality.validation.publishing import publish
 from quality.validation.validate import Judged
 from quality.validation.validate import validate as judge_feed
 from tests.support.lake import Lake, receipt_rows
@@ -131,3 +132,15 @@ def test_what_the_stream_commits_is_judged(lake_of_batches: Lake):
         ("receipts", "fresh", 10),
     ]
     assert all(report.sound for report in reports)
+
+
+def test_data_docs_are_put_where_they_are_found(lake: ScratchLake, tmp_path: Path):
+    """A site goes below its prefix of a bucket, a folder for each run, as pages that a browser shows."""
+    (tmp_path / "validations").mkdir()
+    for name in ("index.html", "validations/run.html"):
+        (tmp_path / name).write_text(name)
+    address = publish(tmp_path, f"{lake.store.uri}/data-docs/", "run-1")
+    assert address == f"{lake.store.uri}/data-docs/run-1/index.html"
+    assert lake.store.get("data-docs/run-1/validations/run.html") == b"validations/run.html"
+    head = lake.store._client.head_object(Bucket=lake.store.bucket, Key="data-docs/run-1/index.html")
+    assert head["ContentType"] == "text/html"
