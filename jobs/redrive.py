@@ -29,6 +29,8 @@ from jobs.ingest.sorting import Sorted, Sorter
 from jobs.ingest.topic import Topics
 from jobs.ingest.writing import OffsetRange as TaskRange
 from jobs.ingest.writing import PendingObject, by_partition, encode, put_all
+from jobs.messages import as_table
+from jobs.refused import Refused
 from lake.commits import commit_batch
 from lake.manifests import BatchManifest, DataObject, OffsetRange, load_state, put_manifest
 from lake.places import Place
@@ -41,15 +43,6 @@ _MESSAGE = ("kafka_partition", "kafka_offset", "kafka_timestamp", "key", "payloa
 _STORES = ["store_id", "time_zone", "key_generation"]
 _ATTEMPTS = 5
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A message that is refused again, and why."""
-
-    place: Place
-    reason: str
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -139,22 +132,18 @@ class Redrive:
             for row in batch.to_pylist()
             if (row["kafka_partition"], row["kafka_offset"]) in wanted
         ]
-        now = datetime.now(UTC)
-        return pa.Table.from_pylist(
-            [
-                {
-                    "partition": row["kafka_partition"],
-                    "offset": row["kafka_offset"],
-                    "timestamp": row["kafka_timestamp"],
-                    "key": row["key"],
-                    "value": row["payload"],
-                    "headers": row["headers"] or [],
-                    "batch_time": now,
-                }
-                for row in sorted(found, key=lambda row: (row["kafka_partition"], row["kafka_offset"]))
-            ],
-            schema=_SCHEMA,
+        rows_ = (
+            {
+                "partition": row["kafka_partition"],
+                "offset": row["kafka_offset"],
+                "timestamp": row["kafka_timestamp"],
+                "key": row["key"],
+                "value": row["payload"],
+                "headers": row["headers"] or [],
+            }
+            for row in sorted(found, key=lambda row: (row["kafka_partition"], row["kafka_offset"]))
         )
+        return as_table(rows_, datetime.now(UTC))
 
     def _brought_in(self, claim: Committed, messages: pa.Table) -> tuple[Place, ...]:
         """Those that are in the tables already."""
@@ -267,19 +256,6 @@ class Redrive:
                     ) from error
             else:
                 return
-
-
-_SCHEMA = pa.schema(
-    [
-        ("partition", pa.int32()),
-        ("offset", pa.int64()),
-        ("timestamp", pa.timestamp("us", tz="UTC")),
-        ("key", pa.binary()),
-        ("value", pa.binary()),
-        ("headers", pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())]))),
-        ("batch_time", pa.timestamp("us", tz="UTC")),
-    ]
-)
 
 
 def _places(topic: str, messages: pa.Table) -> list[Place]:

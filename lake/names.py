@@ -17,7 +17,7 @@ _NAME = re.compile(
     r"\.(?P<digest>[0-9a-f]{16})\.parquet"
 )
 
-_COMPACTED = re.compile(r"compacted\.(?P<digest>[0-9a-f]{16})\.parquet")
+_REWRITTEN = re.compile(r"[a-z]+\.(?P<digest>[0-9a-f]{16})\.parquet")
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,18 @@ def object_path(
     return "/".join([*folders, str(ObjectName(topic_id, partition, first, last, digest(body)))])
 
 
-def compacted_path(partition_values: Mapping[str, str], body: bytes) -> str:
-    """The path of an object that took the rows of several: named for its content alone, as their offsets may be any."""
+def rewritten_path(partition_values: Mapping[str, str], why: str, body: bytes) -> str:
+    """The path of an object that took the rows of others: named for why (`compacted`, `replayed`) and for its content,
+    as their offsets may be any.
+    """
     folders = [f"{column}={value}" for column, value in partition_values.items()]
-    return "/".join([*folders, f"compacted.{digest(body)}.parquet"])
+    return "/".join([*folders, f"{why}.{digest(body)}.parquet"])
 
 
 def digest_of(path: str) -> str | None:
     """The digest an object is named for, or None where others named it."""
     name = parse(path)
-    match = _COMPACTED.fullmatch(path.rpartition("/")[2])
+    match = _REWRITTEN.fullmatch(path.rpartition("/")[2])
     return name.digest if name else match["digest"] if match else None
 
 

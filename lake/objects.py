@@ -39,15 +39,6 @@ class ObjectInfo:
 
 
 @dataclass(frozen=True)
-class Upload:
-    """An upload in parts that is not ended: its parts are stored, and are no object."""
-
-    key: str
-    identity: str
-    started: datetime
-
-
-@dataclass(frozen=True)
 class Versioned:
     """An object's content with the tag that a conditional replacement must name."""
 
@@ -133,22 +124,6 @@ class ObjectStore:
             self._client.delete_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             raise self._failed("deleted", key, error) from error
-
-    def uploads(self) -> Iterator[Upload]:
-        """Every upload in parts that was begun and not ended."""
-        try:
-            for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket):
-                for item in page.get("Uploads", ()):
-                    yield Upload(item["Key"], item["UploadId"], item["Initiated"])
-        except ClientError as error:
-            raise self._failed("searched for uploads", "", error) from error
-
-    def abort(self, upload: Upload) -> None:
-        try:
-            self._client.abort_multipart_upload(Bucket=self.bucket, Key=upload.key, UploadId=upload.identity)
-        except ClientError as error:
-            if _code(error) != "NoSuchUpload":
-                raise self._failed("aborted", upload.key, error) from error
 
     def storage_options(self) -> dict[str, str]:
         """What delta-rs must be told to reach this bucket with the credentials of this moment.

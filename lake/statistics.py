@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 STATISTICS = ("kafka_partition", "kafka_offset", "event_time", "batch_time")
 
 
-def present(rows: pa.Table) -> Iterator[str]:
-    """Those of STATISTICS that the rows have."""
-    return (name for name in STATISTICS if name in rows.column_names)
+def present(schema: pa.Schema) -> Iterator[str]:
+    """Those of STATISTICS that the columns have."""
+    return (name for name in STATISTICS if name in schema.names)
 
 
 def statistics(rows: pa.Table) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def statistics(rows: pa.Table) -> dict[str, Any]:
     low: dict[str, Any] = {}
     high: dict[str, Any] = {}
     missing: dict[str, int] = {}
-    for name in present(rows):
+    for name in present(rows.schema):
         bounds = pc.min_max(rows[name])
         missing[name] = rows[name].null_count
         if bounds["min"].is_valid:

@@ -64,7 +64,7 @@ def by_partition(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[dict
 def encode(name: str, values: dict[str, str], rows: pa.Table, offsets: OffsetRange) -> PendingObject:
     """Serialise the rows of one partition. The same rows give the same bytes, and so the same name."""
     sink = io.BytesIO()
-    pq.write_table(rows, sink, compression="zstd", compression_level=1, write_statistics=list(present(rows)))
+    pq.write_table(rows, sink, compression="zstd", compression_level=1, write_statistics=list(present(rows.schema)))
     body = sink.getvalue()
     path = names.object_path(
         values, offsets.topic_id, offsets.partition, first=offsets.first, last=offsets.last, body=body

@@ -27,7 +27,6 @@ TOMBSTONE_HOURS = 7 * 24
 ORPHAN_AGE = timedelta(days=1)
 """An object that no log names is kept so long for whoever wrote it."""
 
-UPLOAD_AGE = timedelta(days=2)
 SNAPSHOTS_KEPT = 3
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
@@ -72,8 +71,6 @@ def plan(tables: DeltaTables, checkpoints: ObjectStore, contracts: Mapping[str, 
     for feed, claim in claims.items():
         steps += _old_checkpoints(checkpoints, feed, claim)
         steps += _old_snapshots(tables.store, feed, claim)
-    for store in (tables.store, checkpoints):
-        steps += _abandoned_uploads(store, now)
     return Plan(tuple(steps))
 
 
@@ -201,13 +198,6 @@ def _old_snapshots(store: ObjectStore, feed: str, claim: Committed) -> Iterator[
         yield _objects(
             store, "old_states", f"{names.BATCHES}/{feed}/", old, "sequence states with newer ones after them"
         )
-
-
-def _abandoned_uploads(store: ObjectStore, now: datetime) -> Iterator[tuple[Item, Callable[[], None]]]:
-    for upload in store.uploads():
-        if upload.started <= now - UPLOAD_AGE:
-            what = f"an upload begun {upload.started:%Y-%m-%d} and never ended"
-            yield Item("abandoned_upload", f"{store.uri}/{upload.key}", 1, 0, what), partial(store.abort, upload)
 
 
 def _objects(

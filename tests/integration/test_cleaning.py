@@ -173,17 +173,6 @@ def test_sealed_checkpoints_and_old_states_go(filled: Lake):
     assert states == [names.snapshot_key("pos.receipts", 1, batch) for batch in (2, 3, 4)]
 
 
-def test_abandoned_uploads_are_aborted(filled: Lake):
-    """An upload in parts that nobody has ended for two days is aborted, so that its parts are not paid for."""
-    client = filled.store._client
-    client.create_multipart_upload(Bucket=filled.store.bucket, Key="receipts/half.parquet")
-    assert found(planned(filled)) == set()
-    plan = planned(filled, LATER)
-    assert [item.kind for item in plan.items if item.kind == "abandoned_upload"] == ["abandoned_upload"]
-    plan.carry_out()
-    assert list(filled.store.uploads()) == []
-
-
 def _first(lake: Lake) -> Generation:
     generation = load_generation(lake.store, "pos.receipts")
     assert generation

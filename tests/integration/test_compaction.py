@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -9,8 +10,9 @@ from deltalake import DeltaTable
 
 from lake.explain import explain
 from lake.tables import DeltaTables
-from lake.upkeep import compaction
-from lake.upkeep.compaction import Compacted, RowsDiffer, compact
+from lake.upkeep import rewriting
+from lake.upkeep.compaction import Compacted, compact
+from lake.upkeep.rewriting import RowsDiffer
 from lake.verify import verify
 from tests.support.lake import Lake, duplicate_rows, quarantine_rows, receipt_rows
 
@@ -110,7 +112,7 @@ def test_a_killed_compaction_is_finished_by_the_next(filled: Lake, monkeypatch: 
     """Killed between the objects and the commit, it leaves the table as it was; run again, it leaves nothing behind."""
     before = filled.tables.table("receipts").version()
     with monkeypatch.context() as patched:
-        patched.setattr(compaction, "_commit", _killed)
+        patched.setattr(rewriting, "exchange", _killed)
         with pytest.raises(KeyboardInterrupt):
             compacted(filled, "receipts")
     assert filled.tables.table("receipts").version() == before
@@ -124,9 +126,9 @@ def test_a_killed_compaction_is_finished_by_the_next(filled: Lake, monkeypatch: 
 def test_other_rows_are_never_committed(filled: Lake, monkeypatch: pytest.MonkeyPatch):
     """A compaction that would lose a row stops before its commit."""
     before = filled.tables.table("receipts").version()
-    rows = compaction._rows
+    rows = rewriting.rows_of
     once = iter((" LIMIT 20", *[""] * 9))
-    monkeypatch.setattr(compaction, "_rows", lambda *given: f"FROM ({rows(*given)}{next(once)})")
+    monkeypatch.setattr(rewriting, "rows_of", lambda *given: f"FROM ({rows(*given)}{next(once)})")
     with pytest.raises(RowsDiffer):
         compacted(filled, "receipts")
     assert filled.tables.table("receipts").version() == before
@@ -164,15 +166,15 @@ def _appended_and_compacted(lake: Lake) -> None:
 
 
 def _before_commit(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
-    commit = compaction._commit
+    exchange = rewriting.exchange
 
-    def interrupted(*given: object) -> int | None:
-        monkeypatch.setattr(compaction, "_commit", commit)
+    def interrupted(*given: Any, **more: Any) -> int | None:
+        monkeypatch.setattr(rewriting, "exchange", exchange)
         meanwhile()
-        return commit(*given)  # type: ignore[arg-type]
+        return exchange(*given, **more)
 
-    monkeypatch.setattr(compaction, "_commit", interrupted)
+    monkeypatch.setattr(rewriting, "exchange", interrupted)
 
 
-def _killed(*_: object) -> None:
+def _killed(*_: object, **__: object) -> None:
     raise KeyboardInterrupt

@@ -3,7 +3,7 @@
 ################################################################################
 
 locals {
-  # Writing alone lists, too, but reads nothing. Who is not named here reaches no bucket.
+  # Writing or deleting alone lists, too, but reads nothing. Who is not named here reaches no bucket.
   grants = {
     spark-ingest = {
       lake = {
@@ -45,10 +45,44 @@ locals {
           local.shared_tables,
           local.read_manifests["quality"],
           local.curated_tables,
-          ["dim_stores/"],
+          local.dimension_tables,
+          local.quality_tables,
+          local.expired,
         )
-        write  = []
+        # What it found, and nothing that it judges.
+        write  = local.quality_tables
         delete = []
+      }
+      artifacts = {
+        read   = []
+        write  = ["data-docs/"]
+        delete = []
+      }
+    }
+
+    # Puts rows into other objects and lets go of what nobody needs. Logs only grow, as everywhere.
+    upkeep = {
+      lake = {
+        read = concat(
+          local.read_tables["upkeep"],
+          local.shared_tables,
+          local.curated_tables,
+          local.read_manifests["upkeep"],
+          local.expired,
+        )
+        write = concat(local.written_tables["upkeep"], local.shared_tables, local.curated_tables, local.expired)
+        delete = concat(
+          [
+            for table in concat(local.written_tables["upkeep"], local.shared_tables, local.curated_tables) :
+            local.rows[table]
+          ],
+          local.written_manifests["upkeep"],
+        )
+      }
+      checkpoints = {
+        read   = []
+        write  = []
+        delete = ["ingest/"]
       }
     }
 
@@ -87,7 +121,7 @@ locals {
           Effect    = "Allow"
           Action    = ["s3:ListBucket"]
           Resource  = [var.buckets[bucket].arn]
-          Condition = { StringLike = { "s3:prefix" = [for prefix in distinct(concat(grant.read, grant.write)) : "${prefix}*"] } }
+          Condition = { StringLike = { "s3:prefix" = [for prefix in distinct(concat(grant.read, grant.write, [for prefix in grant.delete : prefix if !contains(local.rows_of_tables, prefix)])) : "${prefix}*"] } }
         }
       ],
       [
