@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import groupby
 
 import pyarrow as pa
 from deltalake import CommitProperties, PostCommitHookProperties
@@ -30,6 +31,7 @@ from jobs.ingest.topic import Topics
 from jobs.ingest.writing import OffsetRange as TaskRange
 from jobs.ingest.writing import PendingObject, by_partition, encode, put_all
 from jobs.messages import as_table
+from jobs.offsets import Offsets
 from jobs.refused import Refused
 from lake.commits import commit_batch
 from lake.manifests import BatchManifest, DataObject, OffsetRange, load_state, put_manifest
@@ -39,7 +41,8 @@ from lake.status import Committed, committed
 from lake.tables import DeltaTables, scan
 from tillstream import __version__
 
-_MESSAGE = ("kafka_partition", "kafka_offset", "kafka_timestamp", "key", "payload", "headers")
+_PLACE = ("kafka_partition", "kafka_offset")
+_MESSAGE = (*_PLACE, "kafka_timestamp", "key", "payload", "headers")
 _STORES = ["store_id", "time_zone", "key_generation"]
 _ATTEMPTS = 5
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
@@ -147,18 +150,18 @@ class Redrive:
 
     def _brought_in(self, claim: Committed, messages: pa.Table) -> tuple[Place, ...]:
         """Those that are in the tables already."""
-        here = set(_places(claim.topic, messages))
-        there = set()
-        for name in (self.contract.parent.name, system_tables.DUPLICATES):
-            shared = f" AND feed = '{self.contract.feed}'" if name in system_tables.SCHEMAS else ""
-            for place in here:
-                condition = (
-                    f"kafka_topic_id = '{claim.topic_id}' AND kafka_partition = {place.partition} "
-                    f"AND kafka_offset = {place.offset}{shared}"
-                )
-                if any(len(batch) for batch in scan(self.tables.table(name), ["kafka_offset"], condition)):
-                    there.add(place)
-        return tuple(sorted(there))
+        if not len(messages):
+            return ()
+        low, high = messages["offset"].to_numpy().min(), messages["offset"].to_numpy().max()
+        condition = f"kafka_topic_id = '{claim.topic_id}' AND kafka_offset BETWEEN {low} AND {high}"
+        of_feed = f"{condition} AND feed = '{self.contract.feed}'"
+        there = Offsets.of(
+            batch
+            for name, where in ((self.contract.parent.name, condition), (system_tables.DUPLICATES, of_feed))
+            for batch in scan(self.tables.table(name), list(_PLACE), where)
+        )
+        found = there.mark(messages.select(["partition", "offset"]).rename_columns(list(_PLACE)))
+        return tuple(sorted(_places(claim.topic, messages.filter(pa.array(found)))))
 
     def _decide(self, claim: Committed, messages: pa.Table) -> list[_Decided]:
         states = load_state(self.tables.store, claim.manifest_key).split(claim.partitions)
@@ -238,7 +241,8 @@ class Redrive:
             return
         self.on_step("taking them out of quarantine")
         which = " OR ".join(
-            f"(kafka_partition = {each.partition} AND kafka_offset = {each.offset})" for each in sorted(places)
+            f"(kafka_partition = {partition} AND kafka_offset IN ({', '.join(str(each.offset) for each in own)}))"
+            for partition, own in groupby(sorted(places), key=lambda each: each.partition)
         )
         predicate = f"feed = '{self.contract.feed}' AND kafka_topic_id = '{claim.topic_id}' AND ({which})"
         for attempt in range(1, _ATTEMPTS + 1):

@@ -28,9 +28,9 @@ from jobs.ingest.sorting import Sorter
 from jobs.ingest.startup import refuse_other_topic
 from jobs.ingest.topic import Topics
 from jobs.messages import TopicReader
+from jobs.offsets import Offsets
 from jobs.refused import Refused
 from jobs.replay.gathering import Gathered
-from jobs.replay.offsets import Offsets
 from jobs.replay.standing import Span, Standing, elsewhere
 from lake.commits import commit_order
 from lake.manifests import load_state

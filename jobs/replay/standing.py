@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contracts import Contract, system_tables
-from jobs.replay.offsets import Flags, Offsets
+from jobs.offsets import Flags, Offsets
 from lake.errors import ObjectMissing
 from lake.places import Place
 from lake.status import Committed

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
+from deltalake.exceptions import CommitFailedError
 
 from contracts import Contract, system_tables
 from lake import curated, expired, inventory, names
 from lake.commits import commit_order
+from lake.errors import LakeError
 from lake.objects import ObjectInfo, ObjectStore
 from lake.status import Committed, committed
 from lake.tables import DeltaTables, scan
@@ -105,11 +107,17 @@ def _let_go(tables: DeltaTables, contract: Contract, name: str, predicate: str) 
             gone = gone.with_offsets(topic_id, partition, offsets)
         expired.save(tables.store, contract.feed, gone)
         # By partitions only: whole objects leave the log, nothing is written again.
-        table.delete(
-            predicate,
-            commit_properties=CommitProperties(custom_metadata={"retention": predicate}),
-            post_commithook_properties=_NO_HOOKS,
-        )
+        try:
+            table.delete(
+                predicate,
+                commit_properties=CommitProperties(custom_metadata={"retention": predicate}),
+                post_commithook_properties=_NO_HOOKS,
+            )
+        except CommitFailedError as error:
+            raise LakeError(
+                f"Expired rows of {contract.feed} are still in {name}, as another commit came first: {error}. What was "
+                "removed before stays so, and verify knows of it; run it again."
+            ) from error
 
     return step
 
