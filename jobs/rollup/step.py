@@ -236,8 +236,8 @@ def _commit(curated: DeltaTable, receipts: Snapshot, hours: set[Hour], written: 
             curated.update_incremental()
             if curated.transaction_version(application) != begun:
                 raise Fenced(
-                    f"Another step of the rollup came first ({error}). Nothing of this step is in the table. If a second "
-                    "rollup runs, stop it; then start this one again, it goes on from the table."
+                    f"Another step of the rollup came first ({error}). Nothing of this step is in the table. If a "
+                    "second rollup runs, stop it; then start this one again, it goes on from the table."
                 ) from error
         else:
             break
