@@ -98,7 +98,7 @@ def test_redrive_beside_the_stream(platform: Platform):
 
 
 def test_replay_beside_the_stream(platform: Platform):
-    """Rows that were spoilt are made anew from the real topic while the stream goes on; the tables are what they were."""
+    """Rows that were spoilt are made anew from the real topic while the stream goes on; tables are what they were."""
     run = platform.runs[-1]
     right = {name: _rows(platform, name) for name in TABLES}
     for name, column in (("receipts", "total"), ("receipt_lines", "amount"), ("receipt_tenders", "amount")):
