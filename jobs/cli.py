@@ -225,8 +225,8 @@ def _show_replayed(feed: str, done: Replayed, *, dry_run: bool) -> None:
         figures = (each.before, each.after, each.differing, len(each.lost), len(each.replaced), len(each.made))
         table.add_row(each.table, *(f"{figure:,}" for figure in figures), str(done.versions.get(each.table, "")))
     console.print(table)
-    for each in done.refused:
-        click.echo(f"{each.place} would be refused today and keeps its rows: {each.reason}: {each.detail}")
+    for refused in done.refused:
+        click.echo(f"{refused.place} would be refused today and keeps its rows: {refused.reason}: {refused.detail}")
     what = "would be made anew" if dry_run else "were decoded again"
     click.echo(f"{feed}: {done.messages:,} messages {what}, {done.restored:,} of them had no row")
 

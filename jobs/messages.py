@@ -74,12 +74,12 @@ class TopicReader:
             if not messages:
                 raise _unreadable(topic, f"nothing came for {_PATIENCE_SECONDS} s at offset {place} of {partition}")
             for each in messages:
-                if error := each.error():
-                    raise _unreadable(topic, error)
-                if each.offset() != place and each.offset() < end:
+                if fault := each.error():
+                    raise _unreadable(topic, fault)
+                if (offset := each.offset()) != place:
                     raise _unreadable(topic, f"offset {place} of partition {partition} was not delivered")
-                place = (each.offset() or 0) + 1
-            yield as_table((_row(each) for each in messages if (each.offset() or 0) < end), now)
+                place = offset + 1
+            yield as_table((_row(each) for each in messages), now)
         self._consumer.unassign()
 
 
@@ -91,8 +91,13 @@ def _row(message: Message) -> dict[str, Any]:
         "timestamp": _EPOCH + timedelta(milliseconds=timestamp_ms),
         "key": message.key(),
         "value": message.value(),
-        "headers": [{"key": key, "value": value} for key, value in message.headers() or ()],
+        "headers": [{"key": key, "value": value} for key, value in _pairs(message)],
     }
+
+
+def _pairs(message: Message) -> list[tuple[str, bytes]]:
+    headers: list[tuple[str, bytes]] = message.headers() or []  # type: ignore[assignment] # a dict is only ever given
+    return headers
 
 
 def _unreadable(topic: str, error: object) -> IngestError:

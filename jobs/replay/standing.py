@@ -19,7 +19,14 @@ from lake.status import Committed
 from lake.tables import DeltaTables, scan
 from lake.upkeep.replacing import Logged, logged
 
-_COLUMNS = ["kafka_topic_id", "kafka_partition", "kafka_offset", "store_id"]
+_READ = pa.schema(
+    [
+        ("kafka_topic_id", pa.string()),
+        ("kafka_partition", pa.int32()),
+        ("kafka_offset", pa.int64()),
+        ("store_id", pa.string()),
+    ]
+)
 _PLACE = ["kafka_partition", "kafka_offset"]
 
 
@@ -119,7 +126,8 @@ def _read(tables: DeltaTables, name: str, found: Logged) -> pa.Table | None:
     """The rows' places, or None where the object is not what the log says."""
     try:
         body = tables.store.get(f"{name}/{found.path}")
-        rows = pq.read_table(io.BytesIO(body), columns=_COLUMNS)
+        # Other writers than ours leave other kinds of text.
+        rows = pq.read_table(io.BytesIO(body), columns=_READ.names).cast(_READ)
     except (ObjectMissing, OSError, pa.ArrowException):
         return None
     return rows if (len(body), len(rows)) == (found.size, found.rows) else None

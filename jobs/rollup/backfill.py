@@ -9,7 +9,8 @@ from datetime import date
 
 from contracts.errors import TillstreamError
 from jobs.ingest.session import open_session
-from jobs.rollup.step import SOURCES, TABLE, backfill
+from jobs.rollup.sales_per_minute import TABLE
+from jobs.rollup.step import SOURCES, backfill
 from lake.objects import ObjectStore
 from lake.settings import LakeSettings
 from lake.tables import DeltaTables

@@ -180,8 +180,8 @@ class _Hour:
         return f"SELECT * FROM ({rows}) WHERE ({ours}) IS {'NOT ' if negated else ''}TRUE"  # noqa: S608 - the table's own names
 
     def _count(self, rows: str) -> int:
-        found = self.database.execute(f"SELECT count(*) FROM ({rows})").fetchone()  # noqa: S608 - as above
-        return int(found[0]) if found else 0
+        [(count,)] = self.database.execute(f"SELECT count(*) FROM ({rows})").fetchall()  # noqa: S608 - as above
+        return int(count)
 
     def _compare(self, made: str, others: str, fresh: str, schema: pa.Schema) -> None:
         for wanted, found in ((others, self._ours(made, negated=True)), (fresh, self._ours(made))):

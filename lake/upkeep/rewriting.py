@@ -103,10 +103,10 @@ def rows_of(files: Sequence[Path], schema: pa.Schema) -> str:
 def checksum(database: duckdb.DuckDBPyConnection, rows: str, schema: pa.Schema) -> tuple[int, ...]:
     """How many rows a query has, and sums over all columns of all of them, whatever their order."""
     columns = ", ".join(quote(each) for each in schema.names)
-    found = database.execute(
+    [found] = database.execute(
         f"SELECT count(*), sum(hash({columns})::HUGEINT), bit_xor(hash({columns})) FROM ({rows})"  # noqa: S608 - as above
-    ).fetchone()
-    return found or ()
+    ).fetchall()
+    return tuple(found)
 
 
 def write_ordered(
@@ -167,7 +167,7 @@ def exchange(
     """
     old, new = {each.path for each in replaced}, {each.path for each in written}
     now_ms = int(time.time() * 1000)
-    actions = [
+    actions: list[AddAction | RemoveAction] = [
         *(
             RemoveAction(each.path, changes_data, now_ms, each.size, dict(each.values))
             for each in replaced

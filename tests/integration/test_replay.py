@@ -141,7 +141,7 @@ def versions(lake: Lake) -> dict[str, int]:
 
 
 def objects(table: DeltaTable, day: dt.date) -> set[str]:
-    return set(table.file_uris([("dt", "=", day.isoformat())]))
+    return set(table.file_uris(file_pruning_predicate=[("dt", "=", day.isoformat())]))
 
 
 def assert_sound(lake: Lake) -> None:
