@@ -263,7 +263,7 @@ def test_lifecycle_and_an_empty_second_plan(cloud: Cloud):
         assert bool(moving) == (name == "lake")
         for prefix, transitions in moving.items():
             # Below the first partition column, so never the table's log.
-            assert prefix.endswith(("/dt=", "/feed="))
+            assert prefix.endswith(("/dt=", "/feed=", "/judged_on="))
             assert [each["StorageClass"] for each in transitions] == ["INTELLIGENT_TIERING"]
     assert cloud.provisioning.plan_is_empty(), variables(cloud.account)
 

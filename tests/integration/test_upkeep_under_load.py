@@ -53,7 +53,7 @@ def test_compaction_under_load(platform: Platform):
     run = platform.start([RECEIPTS])
     till = Till()
     exchanged = 0
-    for _ in range(8):
+    for _ in range(5):
         platform.send(RECEIPTS, till.messages(50))
         before = platform.sent(RECEIPTS)
         exchanged += compacted(platform) if platform.tables.exists("receipts") else 0
