@@ -134,3 +134,12 @@ def test_a_backfill_never_replaces_what_is_newer(curated: DeltaTable):
         commit(late, 3, {NINE}, curated_minute(1, 700))
     curated.update_incremental()
     assert amounts(curated) == [50, 100]
+
+
+def test_a_backfill_that_finds_nothing_different_commits_nothing(curated: DeltaTable):
+    """The same rows at the same version of receipts are no commit: a backfill done twice is done once."""
+    commit(curated, 3, {NINE}, curated_minute(1, 100))
+    before = curated.version()
+    commit(curated, 3, {NINE}, curated_minute(1, 100))
+    curated.update_incremental()
+    assert curated.version() == before
