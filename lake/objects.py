@@ -79,9 +79,9 @@ class ObjectStore:
                 raise ObjectMissing(f"There is no object {self.uri}/{key}.") from error
             raise self._failed("read", key, error) from error
 
-    def put(self, key: str, body: bytes) -> None:
+    def put(self, key: str, body: bytes, content_type: str | None = None) -> None:
         """Write an object whole or not at all; S3 compares the SHA-256 before it takes it."""
-        self._put(key, body, {})
+        self._put(key, body, {"ContentType": content_type} if content_type else {})
 
     def put_all(self, objects: Sequence[tuple[str, bytes]]) -> None:
         """Write every object (key, body) as `put` does, side by side; return when S3 has them all.
@@ -118,6 +118,13 @@ class ObjectStore:
         except ClientError as error:
             raise self._failed("listed", prefix, error) from error
 
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is gone is not missed. The bucket keeps its versions for a while."""
+        try:
+            self._client.delete_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            raise self._failed("deleted", key, error) from error
+
     def storage_options(self) -> dict[str, str]:
         """What delta-rs must be told to reach this bucket with the credentials of this moment.
 
@@ -152,11 +159,11 @@ class ObjectStore:
             self._many = options, made
         return self._many[1]
 
-    def _put(self, key: str, body: bytes, condition: Mapping[str, str]) -> None:
+    def _put(self, key: str, body: bytes, more: Mapping[str, str]) -> None:
         checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
             try:
-                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **condition)
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **more)
             except ClientError as error:
                 if _code(error) == "ConditionalRequestConflict" and attempt < _CONFLICT_ATTEMPTS:
                     continue

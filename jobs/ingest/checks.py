@@ -102,9 +102,18 @@ def _generation(value: bytes) -> int:
 
 
 def check_sender(
-    verdicts: Verdicts, rows: pa.Table, messages: pa.Table, stores: Stores, *, signatures: Signatures, partitions: int
+    verdicts: Verdicts,
+    rows: pa.Table,
+    messages: pa.Table,
+    stores: Stores,
+    *,
+    signatures: Signatures,
+    partitions: int,
+    generations: int = GENERATIONS_ACCEPTED,
 ) -> None:
-    """Key, store, signature, partition. `messages` has key, value, partition, key_generation and signature."""
+    """Key, store, signature, partition. `messages` has key, value, partition, key_generation and signature.
+    `generations` of a store's key are accepted, the newest and those before it.
+    """
     store_ids = rows["store_id"].combine_chunks()
     keys = messages["key"].combine_chunks()
     ids, key_list = store_ids.to_pylist(), keys.to_pylist()
@@ -120,7 +129,7 @@ def check_sender(
     missing = np.array([signature is None for signature in given], dtype=np.bool_)
     verdicts.refuse(missing, reasons.MISSING_SIGNATURE, lambda _: "no header `signature`")
     newest = stores.generations[numbers] if len(stores.generations) else np.zeros(len(numbers), np.int32)
-    stale = (said > newest) | (said <= newest - GENERATIONS_ACCEPTED) | (said < 1)
+    stale = (said > newest) | (said <= newest - generations) | (said < 1)
     verdicts.refuse(
         stale,
         reasons.BAD_SIGNATURE,

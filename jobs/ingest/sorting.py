@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from contracts import events, reasons
 from contracts.decoding import Decoder
 from jobs.ingest.checks import (
+    GENERATIONS_ACCEPTED,
     Positions,
     Stores,
     Verdicts,
@@ -53,27 +54,48 @@ class Sorted:
     seen: Mapping[str, Bounds]
 
 
-class Sorter:
-    """The checks of one feed, in their order: the payload, who sent it, when, and whether it came before."""
+@dataclass(frozen=True)
+class Examined:
+    """Messages with what their headers say of the sender, what is wrong with each, and the rows of the fine ones."""
 
-    def __init__(self, decoder: Decoder, signatures: Signatures, find_kept: FindKept) -> None:
+    messages: pa.Table
+    decoded: pa.Table
+    verdicts: Verdicts
+
+
+class Sorter:
+    """The checks of one feed, in their order: the payload, who sent it, when, and whether it came before.
+
+    `generations` of a store's key are accepted: the stream takes the newest two, a replay all of them, as what it reads
+    was accepted when it was new.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        signatures: Signatures,
+        find_kept: FindKept,
+        *,
+        generations: int = GENERATIONS_ACCEPTED,
+    ) -> None:
         self._decoder = decoder
         self._signatures = signatures
         self._find_kept = find_kept
+        self._generations = generations
 
     def sort_out(self, chunks: Iterable[pa.Table], stores: Stores, state: SeqState, partitions: int) -> Sorted:
         """`chunks` hold one range of one partition in the order of offsets, with the columns of `source.messages`."""
         messages, decoded, verdicts = [], [], Verdicts.none(0)
         for chunk in chunks:
-            examined = _with_sender(chunk)
-            rows, found = self._examine(examined, stores, partitions)
-            messages.append(examined)
-            decoded.append(rows)
-            verdicts.extend(found)
+            examined = self.examine(chunk, stores, partitions)
+            messages.append(examined.messages)
+            decoded.append(examined.decoded)
+            verdicts.extend(examined.verdicts)
         return self._sift(pa.concat_tables(messages), pa.concat_tables(decoded), verdicts, state)
 
-    def _examine(self, messages: pa.Table, stores: Stores, partitions: int) -> tuple[pa.Table, Verdicts]:
-        """The rows whose payload is fine, and the verdicts on all."""
+    def examine(self, chunk: pa.Table, stores: Stores, partitions: int) -> Examined:
+        """Each message by itself: all checks but whether it came before."""
+        examined = messages = _with_sender(chunk)
         result = self._decoder.decode(messages["value"].combine_chunks())
         verdicts = Verdicts(result.reason.to_pylist(), result.detail.to_pylist())
         fine = verdicts.accepted()
@@ -82,11 +104,19 @@ class Sorter:
             rows, messages = rows.take(fine), messages.take(fine)
         found = Verdicts.none(len(fine))
         if len(fine):
-            check_sender(found, rows, messages, stores, signatures=self._signatures, partitions=partitions)
+            check_sender(
+                found,
+                rows,
+                messages,
+                stores,
+                signatures=self._signatures,
+                partitions=partitions,
+                generations=self._generations,
+            )
             check_times(found, rows, stores, messages["batch_time"][0])
         good = found.accepted()
         verdicts.adopt(found, fine)
-        return (rows if len(good) == len(rows) else rows.take(good)), verdicts
+        return Examined(examined, rows if len(good) == len(rows) else rows.take(good), verdicts)
 
     def _sift(self, messages: pa.Table, decoded: pa.Table, verdicts: Verdicts, state: SeqState) -> Sorted:
         decoded = decoded.combine_chunks()

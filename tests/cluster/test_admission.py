@@ -36,7 +36,7 @@ MATRIX = [
     ("tillstream/spark-batch", "create", "rolebindings.rbac.authorization.k8s.io", "tillstream", False),
     *(
         (f"tillstream/{account}", verb, resource, "tillstream", False)
-        for account in ("lake-exporter", "quality", "reference-data", "topics")
+        for account in ("lake-exporter", "quality", "reference-data", "topics", "upkeep")
         for verb, resource in (("get", "pods"), ("create", "pods"), ("get", "secrets"), ("get", "configmaps"))
     ),
 ]
@@ -135,7 +135,7 @@ def test_rights_are_tried_for_real(declared: Cluster):
         client.patch(path, json={"spec": {"suspend": True}}, headers=merge).raise_for_status()
 
 
-@pytest.mark.parametrize("account", ["spark-ingest", "spark-batch", "quality", "topics", "reference-data"])
+@pytest.mark.parametrize("account", ["spark-ingest", "spark-batch", "quality", "topics", "reference-data", "upkeep"])
 def test_tokens_fit_what_terraform_trusts(declared: Cluster, cloud: Cloud, account: str):
     """A pod's projected token has the subject and the audience that the role's trust policy asks for, exactly."""
     token = declared.account_token("tillstream", account, audience="sts.amazonaws.com")

@@ -35,10 +35,11 @@ output "tables" {
 }
 
 output "shared" {
-  description = "Names of the tables that are no feed's: system (what was refused, what came twice), dimensions, curated."
+  description = "Names of the tables that are no feed's: system (what was refused, what came twice), dimensions, curated, quality (what validation found)."
   value = {
     system     = keys(local.system_tables)
     dimensions = keys(local.dimension_tables)
     curated    = keys(local.curated_tables)
+    quality    = keys(local.quality_tables)
   }
 }

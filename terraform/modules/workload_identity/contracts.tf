@@ -45,7 +45,18 @@ locals {
   shared_tables    = [for table in module.contracts.shared.system : "${table}/"]
   dimension_tables = [for table in module.contracts.shared.dimensions : "${table}/"]
   curated_tables   = [for table in module.contracts.shared.curated : "${table}/"]
+  quality_tables   = [for table in module.contracts.shared.quality : "${table}/"]
   exports          = ["exports/"]
+
+  # Which offsets have been let go with their rows.
+  expired = ["_expired/"]
+
+  # By table: its rows, which lie below its first partition column, without its log.
+  rows = {
+    for name, table in module.contracts.tables : "${name}/" => "${name}/${table.partition_columns[0]}="
+    if length(table.partition_columns) > 0
+  }
+  rows_of_tables = values(local.rows)
 
   # The logs of all tables say what is in them, and hold no row.
   logs = [for table in keys(module.contracts.tables) : "${table}/_delta_log/"]

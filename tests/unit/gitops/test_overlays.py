@@ -25,6 +25,7 @@ USES = {
         "SparkApplication/tillstream/export",
         "SparkApplication/tillstream/ingest",
         "SparkApplication/tillstream/rollup",
+        "SparkApplication/tillstream/rollup-backfill",
     },
     "image_airflow": {"Application/argocd/airflow"},
     "image_spark": {
@@ -32,6 +33,7 @@ USES = {
         "SparkApplication/tillstream/export",
         "SparkApplication/tillstream/ingest",
         "SparkApplication/tillstream/rollup",
+        "SparkApplication/tillstream/rollup-backfill",
     },
     "database_host": {"ExternalSecret/airflow/airflow-database"},
     "database_name": {"ExternalSecret/airflow/airflow-database"},
@@ -49,7 +51,7 @@ USES = {
     "role_arn_grafana": {"Application/argocd/kube-prometheus-stack"},
     **{
         f"role_arn_{name}": {f"ServiceAccount/tillstream/{name}"}
-        for name in ("lake-exporter", "quality", "reference-data", "spark-batch", "spark-ingest", "topics")
+        for name in ("lake-exporter", "quality", "reference-data", "spark-batch", "spark-ingest", "topics", "upkeep")
     },
 }
 # These are in nearly every Application, and are followed by name there.

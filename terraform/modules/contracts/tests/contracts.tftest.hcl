@@ -18,7 +18,7 @@ run "the_repositorys_contracts" {
   }
 
   assert {
-    condition     = output.feeds["pos.receipts"].roles.write == tolist(["spark-ingest"])
+    condition     = output.feeds["pos.receipts"].roles.write == tolist(["spark-ingest", "upkeep"])
     error_message = "Who writes stands in the contract's roles."
   }
 

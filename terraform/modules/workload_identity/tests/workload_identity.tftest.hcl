@@ -52,6 +52,7 @@ run "trust" {
       spark-batch         = "system:serviceaccount:tillstream:spark-batch"
       spark-ingest        = "system:serviceaccount:tillstream:spark-ingest"
       topics              = "system:serviceaccount:tillstream:topics"
+      upkeep              = "system:serviceaccount:tillstream:upkeep"
       vpc-cni             = "system:serviceaccount:kube-system:aws-node"
     }
     error_message = "Each role trusts exactly its own service account."
