@@ -156,6 +156,7 @@ class CommitTrigger(BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         last: str | None = None
         while True:
+            await asyncio.sleep(self.pause_seconds)
             try:
                 newest = await asyncio.to_thread(self._newest_batch)
             except Exception as error:  # noqa: BLE001 - a lake that is away for a while ends no watch
@@ -164,7 +165,6 @@ class CommitTrigger(BaseEventTrigger):
                 if newest and newest != last:
                     last = newest
                     yield TriggerEvent({"feed": self.feed, "manifest": newest})
-            await asyncio.sleep(self.pause_seconds)
 
     def _newest_batch(self) -> str | None:
         from orchestration.health import newest_batch  # noqa: PLC0415 - as in StreamTrigger
