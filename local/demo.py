@@ -42,7 +42,7 @@ from topics.settings import KafkaSettings
 from topics.watermarks import watermarks
 
 STREAMS = ("ingest", "rollup")
-DAGS = ("export", "verify_lake", "reconcile_day")
+DAGS = ("export", "verify_lake", "reconcile_day", "validate_lake")
 CATCH_UP_SECONDS = 240
 END_SECONDS = 180
 DAG_SECONDS = 600

@@ -110,6 +110,13 @@ class RollupGauge:
         return self._changes[version]
 
 
+def newest_batch(feed: str) -> str | None:
+    """The newest committed manifest of a feed; None before the first."""
+    tables = DeltaTables(ObjectStore(LakeSettings.from_env().lake_uri))
+    known = committed(tables, contracts.load()[feed])
+    return known.manifest_key if known else None
+
+
 def gauge(stream: Stream) -> Gauge:
     """What measures a stream. May raise TillstreamError while it cannot be made."""
     if stream.feeds:

@@ -12,6 +12,9 @@ WORKLOADS_FILE = "TILLSTREAM_WORKLOADS_FILE"
 # All that a process inherits where its workload's variables come from the file.
 INHERITED = ("PATH", "HOME", "USER", "LANG", "TMPDIR")
 
+# On EKS, by workload: the Secret that its pods have, and where.
+SECRETS = {"spark-ingest": ("store-master-key", "/var/run/secrets/tillstream")}
+
 
 def environment(workload: str) -> dict[str, str]:
     """What a process of this workload is started with."""
@@ -31,8 +34,14 @@ def pod_of(workload: str) -> dict[str, Any]:
 
     platform = client.V1EnvFromSource(config_map_ref=client.V1ConfigMapEnvSource(name="platform"))
     container = client.V1Container(name="base", env_from=[platform])
+    volumes = []
+    if workload in SECRETS:
+        name, place = SECRETS[workload]
+        volumes = [client.V1Volume(name=name, secret=client.V1SecretVolumeSource(secret_name=name, default_mode=0o440))]
+        container.volume_mounts = [client.V1VolumeMount(name=name, mount_path=place, read_only=True)]
+        container.env = [client.V1EnvVar("TILLSTREAM_STORE_MASTER_KEY_FILE", f"{place}/store-master.key")]
     metadata = client.V1ObjectMeta(
         namespace=os.environ.get(NAMESPACE, PIPELINE), labels={"tillstream.io/kafka": "true"}
     )
-    spec = client.V1PodSpec(service_account_name=workload, containers=[container])
+    spec = client.V1PodSpec(service_account_name=workload, containers=[container], volumes=volumes or None)
     return {"pod_override": client.V1Pod(metadata=metadata, spec=spec)}

@@ -20,7 +20,14 @@ DAGS = Path(__file__).resolve().parents[2] / "dags"
 # Of reading one file, imports aside. The real bound is a second of wall time; this one is of this process's own time.
 CPU_SECONDS = 1.0
 # What a person may give to a run.
-CONF = {"business_date": "2026-11-23", "business_dates": ["2026-11-23", "2026-11-24"], "store": "330"}
+CONF = {
+    "business_date": "2026-11-23",
+    "business_dates": ["2026-11-23", "2026-11-24"],
+    "feed": "pos.receipts",
+    "remove": True,
+    "store": "330",
+    "stores": ["330", "367"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +96,9 @@ def test_verbs_are_called_as_they_can_be(tasks: list[Any], conf: dict[str, Any])
     """Whatever a run is given, each task's command line is one that its verb takes."""
     for task in tasks:
         if isinstance(task, RunVerb):
-            given = task.dag.params.dump() | conf
+            if not conf and task.dag.schedule is None:
+                continue
+            given = {name: param.value for name, param in task.dag.params.items()} | conf
             command: click.Command = cli
             rest = shlex.split(task.render_template(task.verb, {"params": given, "task": task}))
             while isinstance(command, click.Group):
@@ -109,8 +118,8 @@ def test_a_delivery_is_asked_for_by_date(dagbag: DagBag):
 def test_reading_a_dag_file_does_nothing(file: Path):
     """At its top a DAG file defines; it opens, connects to and asks nothing. Functions run in tasks only."""
     plain = {"Policy", "globals", "sorted", "stream_dag", "streams", "timedelta"}
-    airflow = {"CronTriggerTimetable", "DAG", "Param"}
-    ours = {"MonitorStream", "ReleaseStream", "RestartStream", "RunApplication", "RunVerb"}
+    airflow = {"Asset", "AssetAny", "AssetOrTimeSchedule", "AssetWatcher", "CronTriggerTimetable", "DAG", "Param"}
+    ours = {"CommitTrigger", "MonitorStream", "ReleaseStream", "RestartStream", "RunApplication", "RunVerb"}
     allowed = plain | airflow | ours | {"StartStream", "StopStream"}
     module = ast.parse(file.read_text())
     functions = {id(each) for node in ast.walk(module) if isinstance(node, ast.FunctionDef) for each in ast.walk(node)}
