@@ -28,6 +28,7 @@ VERB_WORKLOADS = {
     "explain": "quality",
     "quarantine": "quality",
     "reconcile": "quality",
+    "exporter": "lake-exporter",
     "streams": "spark-ingest",
     "stores": "stores",
 }

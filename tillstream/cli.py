@@ -17,6 +17,7 @@ VERBS = {
     "verify": "lake.cli:verify",
     "explain": "lake.cli:explain",
     "quarantine": "lake.cli:quarantine",
+    "exporter": "lake.exporter.cli:exporter",
     "reconcile": "quality.cli:reconcile",
     "demo": "local.cli:demo",
     "up": "local.cli:up",

@@ -33,6 +33,7 @@ from lake.tables import DeltaTables
 
 MASTER_KEY_FILE = "TILLSTREAM_STORE_MASTER_KEY_FILE"
 RESULT_SCHEMA = "result binary"
+_MILLISECONDS = pa.timestamp("ms", "UTC")
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Worker:
             first=offsets.first,
             last=offsets.last,
             messages=offsets.last - offsets.first + 1,
+            oldest_ms=min(pc.min(chunk["timestamp"]).cast(_MILLISECONDS, safe=False).value for chunk in chunks),
             accepted=len(sorted_out.accepted),
             duplicates=len(sorted_out.duplicates),
             refused=dict(Counter(sorted_out.reasons)),

@@ -15,15 +15,15 @@ import contracts
 # L list, R read, W write, D delete; a bucket's own line is the bucket as a whole.
 BUCKETS = """
                                         spark-ingest  spark-batch  quality  reference-data  lake-exporter  airflow
-lake/control_total_tenders/             LRW           LR           LR       -               -              -
+lake/control_total_tenders/             LRW           LR           LR       -               LR             -
 lake/control_total_tenders/_delta_log/  LRW           LR           LR       -               LR             -
-lake/control_totals/                    LRW           LR           LR       -               -              -
+lake/control_totals/                    LRW           LR           LR       -               LR             -
 lake/control_totals/_delta_log/         LRW           LR           LR       -               LR             -
 lake/inventory_items/                   LRW           LR           LR       -               -              -
 lake/inventory_items/_delta_log/        LRW           LR           LR       -               LR             -
 lake/inventory_movements/               LRW           LR           LR       -               -              -
 lake/inventory_movements/_delta_log/    LRW           LR           LR       -               LR             -
-lake/operations/                        LRW           LR           LR       -               -              -
+lake/operations/                        LRW           LR           LR       -               LR             -
 lake/operations/_delta_log/             LRW           LR           LR       -               LR             -
 lake/receipt_lines/                     LRW           LR           LR       -               -              -
 lake/receipt_lines/_delta_log/          LRW           LR           LR       -               LR             -
@@ -33,11 +33,11 @@ lake/receipts/                          LRW           LR           LR       -   
 lake/receipts/_delta_log/               LRW           LR           LR       -               LR             -
 lake/duplicates/                        LRW           -            LR       -               -              -
 lake/duplicates/_delta_log/             LRW           -            LR       -               LR             -
-lake/quarantine/                        LRW           -            LR       -               -              -
+lake/quarantine/                        LRW           -            LR       -               LR             -
 lake/quarantine/_delta_log/             LRW           -            LR       -               LR             -
 lake/dim_products/                      -             LR           -        LRW             -              -
 lake/dim_products/_delta_log/           -             LR           -        LRW             LR             -
-lake/dim_stores/                        LR            LR           LR       LRW             -              -
+lake/dim_stores/                        LR            LR           LR       LRW             LR             -
 lake/dim_stores/_delta_log/             LR            LR           LR       LRW             LR             -
 lake/sales_per_minute/                  -             LRW          LR       -               -              -
 lake/sales_per_minute/_delta_log/       -             LRW          LR       -               LR             -
