@@ -1,6 +1,6 @@
 """docs/metrics.md, from the code: every metric that Tillstream's own programs export.
 
-    python -m tests.support.metrics_page      # writes it
+python -m tests.support.metrics_page      # writes it
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,9 @@ _HEAD = """\
 
 <!-- Written by `make render` from the code; do not edit. -->
 
-Metrics of Tillstream's own programs. Kafka's are MSK's open monitoring (`kafka_…`), Spark's the PrometheusServlet of driver and executors, Airflow's come by OTLP (`airflow_…`); [monitoring.md](monitoring.md) says how Prometheus comes by them.
+Metrics of Tillstream's own programs. Kafka's are MSK's open monitoring (`kafka_…`), Spark's the PrometheusServlet of \
+driver and executors, Airflow's come by OTLP (`airflow_…`); [monitoring.md](monitoring.md) says how Prometheus comes by \
+them.
 """
 
 
