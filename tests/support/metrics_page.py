@@ -23,8 +23,8 @@ _HEAD = """\
 <!-- Written by `make render` from the code; do not edit. -->
 
 Metrics of Tillstream's own programs. Kafka's are MSK's open monitoring (`kafka_…`), Spark's the PrometheusServlet of \
-driver and executors, Airflow's come by OTLP (`airflow_…`); [monitoring.md](monitoring.md) says how Prometheus comes by \
-them.
+driver and executors, Airflow's come by OTLP (`airflow_…`); [monitoring.md](monitoring.md) says how Prometheus comes \
+by them.
 """
 
 
