@@ -1,7 +1,9 @@
 """Who is told of an alert: the same by Alertmanager and by Grafana, and by one of them only."""
 
+import subprocess
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +11,12 @@ import yaml
 
 from ci import grafana_alerts
 from ci.alert_rules import alerts
+from local.monitoring.alertmanager import configuration
 from tests.support.manifests import ENVIRONMENTS, ROOT, Manifest, build, rendered
 
 RULES = alerts(ROOT / "alerts")
 ROUTING = grafana_alerts.routing()
+AMTOOL = ROOT / ".tools" / "bin" / "amtool"
 PAGING = ROOT / "argocd" / "apps" / "paging"
 RECEIVERS = {"page": "oncall", "ticket": "tickets", "watchdog": "watchdog", "critical": "oncall", "info": "nobody"}
 
@@ -76,6 +80,19 @@ def test_severity_decides_who_is_told(severity: str):
     assert route(labels) == policy(labels) == RECEIVERS[severity]
 
 
+@pytest.mark.parametrize("severity", sorted(RECEIVERS))
+def test_alertmanager_reads_the_routes_so(severity: str, tmp_path: Path):
+    """Alertmanager accepts routes and inhibitions as they are, and chooses the receivers that are said above."""
+    file = tmp_path / "alertmanager.yaml"
+    file.write_text(yaml.safe_dump(configuration(ROUTING, "http://127.0.0.1:9/hook")))
+    checked = subprocess.run([AMTOOL, "check-config", file], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"{len(ROUTING['inhibitRules'])} inhibit rules" in checked.stdout
+    labels = [f"severity={severity}", "feed=pos.receipts"]
+    asked = [AMTOOL, "config", "routes", "test", f"--config.file={file}", *labels]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip() == RECEIVERS[severity]
+
+
 def test_trees_group_and_wait_alike():
     """Both trees group by the same labels and wait equally long, branch by branch."""
     pairs = zip(
@@ -134,7 +151,7 @@ def test_the_other_one_pages_instead():
     assert _who_pages(build(PAGING / "alertmanager")) == "alertmanager"
 
 
-def test_what_is_committed_is_rendered(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
+def test_what_is_committed_is_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The files for Grafana are what the rules and routes of now make."""
     monkeypatch.setattr(grafana_alerts, "TARGET", tmp_path)
     grafana_alerts.main()

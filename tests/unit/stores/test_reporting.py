@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pytest
 
 import contracts
 from contracts.decoding import Decoder
@@ -34,7 +35,7 @@ def test_a_report_keeps_the_contract(tmp_path: Path):
     }
 
 
-def test_a_full_outbox_does_not_end_the_reports(tmp_path: Path):
+def test_a_full_outbox_does_not_end_the_reports(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     """While the outbox is full nothing is reported; once there is room, reports go on."""
     stop = threading.Event()
     with Outbox(tmp_path / "outbox.db", "330", max_pending=3) as outbox:
@@ -42,6 +43,8 @@ def test_a_full_outbox_does_not_end_the_reports(tmp_path: Path):
         reporter = threading.Thread(target=Reporter(outbox, ZoneInfo("UTC")).run, args=(stop, 0.01))
         reporter.start()
         try:
+            while not any("could not report" in each.getMessage() for each in caplog.records):
+                assert reporter.is_alive()
             [waiting] = outbox.pending(10)
             outbox.mark_sent([waiting.id])
             while outbox.depth() < 3:
