@@ -5,7 +5,7 @@ Each row is read once: after the first look, only offsets that were committed si
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import ClassVar
 
 from prometheus_client import Metric
@@ -18,7 +18,7 @@ from lake.tables import DeltaTables, scan
 FEED = "store.operations"
 HEARTBEAT = Family(
     "tillstream_store_heartbeat_timestamp_seconds",
-    "When a store last said that it is there, in seconds since 1970.",
+    "When a store last said that it is there, in seconds since 1970; at the latest, where that is two days ago or more.",
     ("store_id",),
 )
 OUTBOX_DEPTH = Family(
@@ -75,6 +75,8 @@ class Stores:
             for batch in scan(table, _COLUMNS, condition):
                 for row in batch.to_pylist():
                     self._take(row["store_id"], row["reading"], row["event_time"], row["value"])
+        if not self._read:
+            self._expect_known_stores()
         self._read = dict(claim.end_offsets)
 
     def metrics(self) -> Iterator[Metric]:
@@ -85,6 +87,16 @@ class Stores:
                 if kind == reading
             )
 
+    def _expect_known_stores(self) -> None:
+        """Who has been silent for longer than the first look goes back is silent since then, not unheard of."""
+        began = datetime.combine(self._since(), time(), UTC)
+        for batch in scan(self._tables.table("dim_stores"), ["store_id"]):
+            for row in batch.to_pylist():
+                self._newest.setdefault((row["store_id"], "heartbeat"), _Reading(began.timestamp(), 1))
+
+    def _since(self) -> date:
+        return (self._now() - _FIRST_LOOK).date()
+
     def _take(self, store_id: str, reading: str, event_time: datetime, value: float) -> None:
         at = event_time.timestamp()
         known = self._newest.get((store_id, reading))
@@ -94,7 +106,7 @@ class Stores:
     def _not_read(self, claim: Committed) -> str:
         """A condition in SQL, which delta-rs answers from few objects: the log knows their offsets. Empty: nothing."""
         if not self._read:
-            return f"dt >= '{(self._now() - _FIRST_LOOK).date()}'"
+            return f"dt >= '{self._since()}'"
         return " OR ".join(
             f"(kafka_partition = {partition} AND kafka_offset >= {self._read.get(partition, 0)})"
             for partition, end in claim.end_offsets.items()
