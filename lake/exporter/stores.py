@@ -18,7 +18,7 @@ from lake.tables import DeltaTables, scan
 FEED = "store.operations"
 HEARTBEAT = Family(
     "tillstream_store_heartbeat_timestamp_seconds",
-    "When a store last said that it is there, in seconds since 1970; at the latest, where that is two days ago or more.",
+    "When a store last said that it is there, in seconds since 1970. Two days ago also stands for longer ago.",
     ("store_id",),
 )
 OUTBOX_DEPTH = Family(
