@@ -112,12 +112,12 @@ class Feeds:
 
 def _chain(store: ObjectStore, claim: Committed) -> Iterator[BatchManifest]:
     manifest, key = claim.manifest, claim.manifest_key
-    while key:
-        manifest = manifest or load_manifest(store, key)
+    while manifest or key:
+        manifest = manifest or load_manifest(store, str(key))
         if manifest is None:
             return
         yield manifest
-        manifest, key = None, manifest.previous
+        key, manifest = manifest.previous, None
 
 
 def _newest_event(contract: Contract, manifest: BatchManifest) -> float | None:
