@@ -26,11 +26,9 @@ COMMITTED_OFFSET = Family(
     ("feed", "topic", "partition"),
 )
 GENERATION = Family(
-    "tillstream_feed_generation", "How often the feed's checkpoint was begun anew, plus one.", ("feed",)
+    "tillstream_feed_generation", "Which checkpoint of the feed this is; a rebuild adds one.", ("feed",)
 )
-BATCH = Family(
-    "tillstream_feed_batch", "The newest batch that the tables have; its manifest is of that number.", ("feed",)
-)
+BATCH = Family("tillstream_feed_batch", "The newest batch that the tables have: the number of its manifest.", ("feed",))
 COMMITTED_AT = Family(
     "tillstream_feed_batch_timestamp_seconds",
     "When the newest committed batch was planned, in seconds since 1970.",

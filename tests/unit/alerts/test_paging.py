@@ -1,5 +1,7 @@
 """Who is told of an alert: the same by Alertmanager and by Grafana, and by one of them only."""
 
+import json
+import shutil
 import subprocess
 from collections.abc import Mapping
 from functools import cache
@@ -146,9 +148,17 @@ def test_exactly_one_pages(environment: str):
     assert _who_pages(rendered(environment)["paging"]) == "grafana"
 
 
-def test_the_other_one_pages_instead():
-    """With apps/paging/alertmanager in its place, Alertmanager has all routes, and Grafana has no rules."""
-    assert _who_pages(build(PAGING / "alertmanager")) == "alertmanager"
+def test_the_other_one_pages_instead(tmp_path: Path):
+    """With apps/paging/alertmanager in its place, Alertmanager has all routes and topics, and Grafana has no rules."""
+    shutil.copytree(ROOT / "argocd", tmp_path / "argocd")
+    overlay = tmp_path / "argocd" / "overlays" / "prod" / "paging"
+    file = overlay / "kustomization.yaml"
+    file.write_text(
+        file.read_text().replace("  - ../../../apps/paging/grafana\n", "  - ../../../apps/paging/alertmanager\n")
+    )
+    made = build(overlay)
+    assert _who_pages(made) == "alertmanager"
+    assert "set-by-overlay" not in json.dumps(made)
 
 
 def test_what_is_committed_is_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
