@@ -30,6 +30,8 @@ LOOKED = Family(
     ("part",),
 )
 TOOK = Family("tillstream_exporter_look_duration_seconds", "How long that look took.", ("part",))
+# Where nothing was there to be seen, it is looked for again so soon, whatever the part's own pace.
+SOON_SECONDS = 15.0
 # What a look at S3 may end in. What it told before stays, with the time of its own.
 FAILURES = (TillstreamError, DeltaError, BotoCoreError, ClientError, OSError)
 
@@ -96,5 +98,10 @@ class Exporter(Collector):
             for part in self._parts:
                 if time.monotonic() >= self._due[part.name] and not stop.is_set():
                     self.look(part)
-                    self._due[part.name] = time.monotonic() + part.every_seconds
+                    self._due[part.name] = time.monotonic() + _pause_seconds(part)
             stop.wait(max(0.0, min(self._due.values()) - time.monotonic()))
+
+
+def _pause_seconds(part: Part) -> float:
+    seen = any(metric.samples for metric in part.metrics())
+    return part.every_seconds if seen else min(SOON_SECONDS, part.every_seconds)
