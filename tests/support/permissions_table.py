@@ -41,6 +41,7 @@ lake/dim_stores/                        LR            LR           LR       LRW 
 lake/dim_stores/_delta_log/             LR            LR           LR       LRW             LR             -
 lake/sales_per_minute/                  -             LRW          LR       -               -              -
 lake/sales_per_minute/_delta_log/       -             LRW          LR       -               LR             -
+lake/quality_results/                   -             -            -        -               LR             -
 lake/_batches/pos.receipts/             LRW           -            LR       -               LR             -
 lake/_batches/store.control-totals/     LRW           -            LR       -               LR             -
 lake/_batches/store.inventory/          LRW           -            LR       -               LR             -

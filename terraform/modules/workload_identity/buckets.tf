@@ -68,7 +68,7 @@ locals {
           local.logs,
           local.manifests,
           local.read_tables["lake-exporter"],
-          ["quarantine/", "dim_stores/"],
+          ["quarantine/", "dim_stores/", "quality_results/"],
         )
         write  = []
         delete = []
