@@ -48,6 +48,8 @@ _RULE = """\
               < bool on (topic, partition) group_left ()
               max by (topic, partition) (kafka_log_Log_Value{{name="LogEndOffset"}} offset {seconds}s)
             )
+          labels:
+            feed: {feed}
 """
 
 
