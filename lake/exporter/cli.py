@@ -24,6 +24,7 @@ from lake.tables import DeltaTables
 def exporter(listen: str, as_data: bool) -> None:
     """Serve what the lake's logs and manifests say: GET /metrics. Ends by Ctrl-C or SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

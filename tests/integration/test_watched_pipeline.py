@@ -90,7 +90,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             urls = {"kafka": f"http://127.0.0.1:{port}/metrics", "stream": platform.metrics_url, "lake": url}
             made = Watched(platform, urls)
             for name in ("tillstream_store_reported_outbox_age_seconds", "tillstream_register_days"):
-                wait_for(lambda name=name: made.value(name), 60, f"a look at {name}")  # type: ignore[misc]
+                wait_for(lambda name=name: made.value(name) is not None, 60, f"a look at {name}")  # type: ignore[misc]
             yield made
     finally:
         kafka.broker.stop()
