@@ -8,7 +8,7 @@ STAMPS := .tools/stamps
 # It would fetch rules from its maker's server, and takes a `for_each` over other resources apart into strangers.
 CHECKOV := CHECKOV_ENABLE_FOREACH_HANDLING=False .tools/checks/bin/checkov --skip-download --quiet --compact
 
-.PHONY: help demo up down test test-fast test-airflow test-terraform test-permissions test-secrets test-cluster record-requests lint format bench render lock lock-jars setup env jars bin airflow checks cluster kerberos check clean
+.PHONY: help demo up down test test-fast test-airflow test-terraform test-permissions test-secrets test-cluster record-requests lint format bench render lock lock-jars setup env jars bin airflow checks monitoring cluster kerberos check clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,14 +22,14 @@ up: setup airflow ## Start the pipeline for work by hand
 down: ## Stop what `make up` started
 	@if [[ -x $(VENV)/tillstream ]]; then $(VENV)/tillstream down; fi
 
-test: setup lint ## Lint and every test, on the real parts
+test: setup monitoring lint ## Lint and every test, on the real parts
 	@$(VENV)/python -m pytest
 
 test-airflow: setup airflow ## The DAGs and a stream's life under the real Airflow (minutes)
 	@.tools/airflow/bin/python -m pytest --confcutdir=tests/airflow tests/airflow
 	@$(VENV)/python -m pytest tests/e2e/test_airflow.py
 
-test-fast: setup lint ## Lint and the unit tests: no broker, no Spark
+test-fast: setup monitoring lint ## Lint and the unit tests: no broker, no Spark
 	@$(VENV)/python -m pytest tests/unit
 
 test-terraform: setup checks ## Every module's own tests with a mocked AWS; all of prod applied on loopback, planned again, destroyed
@@ -68,9 +68,12 @@ format: env ## Let ruff and terraform lay out the code
 bench: setup ## Measure the ingest job beside simpler pipelines (takes long)
 	@$(VENV)/python -m bench
 
-render: env ## Write again what derives from the contracts and from the table of permissions and of costs
+render: env ## Write again what derives from contracts, code, rules, the tables of permissions and of costs
 	@$(VENV)/python -m tests.support.permissions
 	@$(VENV)/python -m terraform.costs --write
+	@$(VENV)/python -m tests.support.metrics_page
+	@$(VENV)/python -m ci.freshness_rules
+	@$(VENV)/python -m ci.grafana_alerts
 
 # --- set-up ------------------------------------------------------------------------------------------------------
 
@@ -98,6 +101,10 @@ $(STAMPS)/bin: local/tools/go.mod local/tools/go.sum local/setup/tools local/set
 
 $(STAMPS)/checks: $(STAMPS)/env local/tools/requirements.txt local/tools/tflint/go.mod local/tools/tflint/go.sum local/tools/manifests/go.mod local/tools/manifests/crds.txt local/tools/manifests/schemas.py local/setup/checks local/setup/common.sh
 	@local/setup/checks && mkdir -p $(STAMPS) && touch $@
+
+monitoring: $(STAMPS)/monitoring ## Prometheus and Alertmanager, built from local/tools
+$(STAMPS)/monitoring: $(wildcard local/tools/prometheus/go.* local/tools/alertmanager/go.*) local/setup/monitoring local/setup/common.sh
+	@local/setup/monitoring && mkdir -p $(STAMPS) && touch $@
 
 cluster: $(STAMPS)/cluster ## etcd, Kubernetes' control plane and Argo CD, built from local/cluster
 $(STAMPS)/cluster: $(wildcard local/cluster/*/go.* local/cluster/*/main.go) local/setup/cluster local/setup/common.sh

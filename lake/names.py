@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 BATCHES = "_batches"
 SNAPSHOT_SUFFIX = ".sequences.parquet"
@@ -16,6 +17,7 @@ _NAME = re.compile(
     r"(?P<topic_id>[A-Za-z0-9_-]+)-(?P<partition>\d+)-(?P<first>\d+)-(?P<last>\d+)"
     r"\.(?P<digest>[0-9a-f]{16})\.parquet"
 )
+_BUSINESS_DATE = re.compile(r"(?:^|/)dt=(\d{4}-\d\d-\d\d)(?:/|$)")
 
 _REWRITTEN = re.compile(r"[a-z]+\.(?P<digest>[0-9a-f]{16})\.parquet")
 
@@ -69,6 +71,12 @@ def parse(path: str) -> ObjectName | None:
     return ObjectName(
         match["topic_id"], int(match["partition"]), int(match["first"]), int(match["last"]), match["digest"]
     )
+
+
+def business_date(path: str) -> date | None:
+    """The business date of the partition in an object's path, or None where its table has none."""
+    match = _BUSINESS_DATE.search(path)
+    return date.fromisoformat(match[1]) if match else None
 
 
 def manifest_key(feed: str, generation: int, batch: int) -> str:

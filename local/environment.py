@@ -33,6 +33,7 @@ VERB_WORKLOADS = {
     "validate": "quality",
     "compact": "upkeep",
     "clean": "upkeep",
+    "exporter": "lake-exporter",
     "streams": "spark-ingest",
     "stores": "stores",
 }

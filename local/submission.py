@@ -24,6 +24,8 @@ IMAGE_ROOT = "local:///opt/tillstream"
 # All that a workload inherits: nothing of the user's own AWS, Kafka or Spark.
 INHERITED = ("PATH", "HOME", "USER", "LANG", "JAVA_HOME", "TMPDIR")
 KUBERNETES_GRACE_SECONDS = 30
+# Where a driver serves what it counts.
+METRICS = "TILLSTREAM_METRICS_LISTEN"
 
 
 class ManifestError(TillstreamError):
@@ -117,6 +119,9 @@ def _environment(name: str, driver: Mapping[str, Any], machine: Machine) -> dict
             raise ManifestError(f"SparkApplication {name}: there is no ConfigMap {reference}.")
         environment |= machine.config_maps[reference]
     environment |= {each["name"]: each["value"] for each in driver.get("env", [])}
+    if METRICS in environment:
+        # In a pod the port is the driver's alone; here several share one address.
+        environment[METRICS] = f"127.0.0.1:{free_ports(1)[0]}"
     account = driver["serviceAccount"]
     if account not in machine.identities:
         raise ManifestError(f"SparkApplication {name}: there is no service account {account}.")

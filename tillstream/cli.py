@@ -20,6 +20,7 @@ VERBS = {
     "replay": "jobs.cli:replay",
     "compact": "lake.upkeep.cli:compact",
     "clean": "lake.upkeep.cli:clean",
+    "exporter": "lake.exporter.cli:exporter",
     "reconcile": "quality.cli:reconcile",
     "validate": "quality.validation.cli:validate",
     "demo": "local.cli:demo",

@@ -31,6 +31,7 @@ from lake.settings import LakeSettings
 from lake.tables import DeltaTables
 
 RESULT_SCHEMA = "result binary"
+_MILLISECONDS = pa.timestamp("ms", "UTC")
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class Worker:
             first=offsets.first,
             last=offsets.last,
             messages=offsets.last - offsets.first + 1,
+            oldest_ms=min(pc.min(chunk["timestamp"]).cast(_MILLISECONDS, safe=False).value for chunk in chunks),
             accepted=len(sorted_out.accepted),
             duplicates=len(sorted_out.duplicates),
             refused=dict(Counter(sorted_out.reasons)),

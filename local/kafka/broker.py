@@ -44,15 +44,18 @@ class Broker:
     Ports, keys and data are made once and kept, so a broker that was stopped or killed comes back as it was.
     """
 
-    def __init__(self, directory: Path, authority: Authority, more: Sequence[Listener] = ()) -> None:
+    def __init__(
+        self, directory: Path, authority: Authority, more: Sequence[Listener] = (), metrics_port: int | None = None
+    ) -> None:
         """Take up the broker of this directory, or prepare a new one (a few seconds: its storage is formatted).
 
-        `more`: ways in beside those of stores and workloads.
+        `more`: ways in beside those of stores and workloads. `metrics_port`: serve its metrics there, as MSK does.
         """
         self.directory = directory
         self.authority = authority
         self.log_file = directory / "broker.log"
         self._more = more
+        self._metrics_port = metrics_port
         self._process: subprocess.Popen[bytes] | None = None
         self._ports_file = directory / "ports.json"
         if not self._ports_file.exists():
@@ -86,6 +89,7 @@ class Broker:
             "-XX:TieredStopAtLevel=1",
             f"-Dlog4j2.configurationFile={self.directory / 'log4j2.properties'}",
             *(f"-D{name}={value}" for each in self._more for name, value in each.jvm.items()),
+            *self._metrics_agent(),
             "-cp",
             f"{JARS}/*:{OWN_JAR}",
             "kafka.Kafka",
@@ -160,6 +164,12 @@ class Broker:
             "TILLSTREAM_KAFKA_CERT_FILE": str(identity.certificate_file),
             "TILLSTREAM_KAFKA_KEY_FILE": str(identity.key_file),
         }
+
+    def _metrics_agent(self) -> list[str]:
+        if self._metrics_port is None:
+            return []
+        [agent] = JARS.glob("jmx_prometheus_javaagent-*.jar")
+        return [f"-javaagent:{agent}=127.0.0.1:{self._metrics_port}:{Path(__file__).parent / 'jmx.yaml'}"]
 
     @property
     def _administrator(self) -> Identity:

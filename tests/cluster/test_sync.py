@@ -77,11 +77,13 @@ def test_every_application_is_there(bootstrapped: Cluster, repository: Repositor
         "external-secrets",
         "foundation",
         "kube-prometheus-stack",
+        "paging",
         "rules",
         "secrets",
         "spark-operator",
         "streams",
         "topics",
+        "watching",
     }
     assert repository.stand_ins == [
         "airflow",

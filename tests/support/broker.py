@@ -99,18 +99,23 @@ class Kafka:
         return AdminClient({**self.workload_settings(user).librdkafka(), "log_level": 0})
 
 
-def start_broker(directory: Path, stores: tuple[str, ...] = STORES, more: Sequence[Listener] = ()) -> Kafka:
+def start_broker(
+    directory: Path,
+    stores: tuple[str, ...] = STORES,
+    more: Sequence[Listener] = (),
+    metrics_port: int | None = None,
+) -> Kafka:
     """A broker without topics, for tests that make their own; stop it by `kafka.broker.stop()`."""
     authority = Authority.create(directory / "ca")
-    broker = Broker(directory / "kafka", authority, more)
+    broker = Broker(directory / "kafka", authority, more, metrics_port)
     broker.start()
     broker.create_users()
     return Kafka(broker, {store: authority.issue_store(store, generation=1) for store in stores})
 
 
-def start_kafka(directory: Path, stores: tuple[str, ...] = STORES) -> Kafka:
+def start_kafka(directory: Path, stores: tuple[str, ...] = STORES, metrics_port: int | None = None) -> Kafka:
     """A broker with the contracts' topics and ACLs, for tests that kill it; stop it by `kafka.broker.stop()`."""
-    kafka = start_broker(directory, stores)
+    kafka = start_broker(directory, stores, metrics_port=metrics_port)
     described = contracts.load().values()
     desired = desired_state(described, [Store(store, 1) for store in stores], replication=1)
     # As the platform does it: by the user `topics`, whose rights must be enough.

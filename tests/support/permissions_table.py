@@ -15,15 +15,15 @@ import contracts
 # L list, R read, W write, D delete (of a table: its rows, never its log); a bucket's own line is the bucket as a whole.
 BUCKETS = """
                                         spark-ingest spark-batch quality reference-data lake-exporter airflow upkeep
-lake/control_total_tenders/             LRW          LR          LR      -              -             -       LRWD
+lake/control_total_tenders/             LRW          LR          LR      -              LR            -       LRWD
 lake/control_total_tenders/_delta_log/  LRW          LR          LR      -              LR            -       LRW
-lake/control_totals/                    LRW          LR          LR      -              -             -       LRWD
+lake/control_totals/                    LRW          LR          LR      -              LR            -       LRWD
 lake/control_totals/_delta_log/         LRW          LR          LR      -              LR            -       LRW
 lake/inventory_items/                   LRW          LR          LR      -              -             -       LRWD
 lake/inventory_items/_delta_log/        LRW          LR          LR      -              LR            -       LRW
 lake/inventory_movements/               LRW          LR          LR      -              -             -       LRWD
 lake/inventory_movements/_delta_log/    LRW          LR          LR      -              LR            -       LRW
-lake/operations/                        LRW          LR          LR      -              -             -       LRWD
+lake/operations/                        LRW          LR          LR      -              LR            -       LRWD
 lake/operations/_delta_log/             LRW          LR          LR      -              LR            -       LRW
 lake/receipt_lines/                     LRW          LR          LR      -              -             -       LRWD
 lake/receipt_lines/_delta_log/          LRW          LR          LR      -              LR            -       LRW
@@ -33,17 +33,17 @@ lake/receipts/                          LRW          LR          LR      -      
 lake/receipts/_delta_log/               LRW          LR          LR      -              LR            -       LRW
 lake/duplicates/                        LRW          -           LR      -              -             -       LRWD
 lake/duplicates/_delta_log/             LRW          -           LR      -              LR            -       LRW
-lake/quarantine/                        LRW          -           LR      -              -             -       LRWD
+lake/quarantine/                        LRW          -           LR      -              LR            -       LRWD
 lake/quarantine/_delta_log/             LRW          -           LR      -              LR            -       LRW
 lake/dim_products/                      -            LR          LR      LRW            -             -       -
 lake/dim_products/_delta_log/           -            LR          LR      LRW            LR            -       -
-lake/dim_stores/                        LR           LR          LR      LRW            -             -       -
+lake/dim_stores/                        LR           LR          LR      LRW            LR            -       -
 lake/dim_stores/_delta_log/             LR           LR          LR      LRW            LR            -       -
 lake/sales_per_minute/                  -            LRW         LR      -              -             -       LRWD
 lake/sales_per_minute/_delta_log/       -            LRW         LR      -              LR            -       LRW
 lake/quality_partitions/                -            -           LRW     -              -             -       -
 lake/quality_partitions/_delta_log/     -            -           LRW     -              LR            -       -
-lake/quality_results/                   -            -           LRW     -              -             -       -
+lake/quality_results/                   -            -           LRW     -              LR            -       -
 lake/quality_results/_delta_log/        -            -           LRW     -              LR            -       -
 lake/_batches/pos.receipts/             LRW          -           LR      -              LR            -       LRD
 lake/_batches/store.control-totals/     LRW          -           LR      -              LR            -       LRD

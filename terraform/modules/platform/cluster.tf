@@ -78,7 +78,7 @@ module "registry" {
 
 locals {
   # Airflow's own keys; the master key that the stores' signatures derive from; Grafana's administrator and webhooks.
-  handwritten = ["airflow", "stores", "grafana"]
+  handwritten = ["airflow", "stores", "grafana", "paging"]
 }
 
 resource "aws_secretsmanager_secret" "this" {

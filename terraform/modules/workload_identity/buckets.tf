@@ -102,10 +102,16 @@ locals {
       }
     }
 
-    # Counts, sizes and times stand in the logs and manifests: it sees no row.
+    # Counts, sizes and times stand in the logs and manifests. It sees no receipt but those in quarantine, whose headers
+    # say which ones they are; beside them what stores and registers say of themselves.
     lake-exporter = {
       lake = {
-        read   = concat(local.logs, local.manifests)
+        read = concat(
+          local.logs,
+          local.manifests,
+          local.read_tables["lake-exporter"],
+          ["quarantine/", "dim_stores/", "quality_results/"],
+        )
         write  = []
         delete = []
       }

@@ -20,7 +20,7 @@ Pod = tuple[str, Manifest, list[Manifest]]
 
 def pods(environment: str) -> Iterator[Pod]:
     """Each kind of pod that is ours: what it is, its pod-wide settings, its containers."""
-    for each in objects(environment, "Job"):
+    for each in objects(environment, "Job", "Deployment"):
         spec = each["spec"]["template"]["spec"]
         yield reference(each), spec, spec["containers"]
     template = yaml.safe_load(values("airflow")["podTemplate"])["spec"]
@@ -55,7 +55,7 @@ def test_pods_write_only_where_they_must(environment: str):
         if name != "podTemplate of airflow":
             assert all(each["securityContext"]["readOnlyRootFilesystem"] is True for each in containers), name
             assert all(any(mount["mountPath"] == "/tmp" for mount in each["volumeMounts"]) for each in containers), name  # noqa: S108 - a mount
-    for each in objects(environment, "Job", "SparkApplication"):
+    for each in objects(environment, "Job", "Deployment", "SparkApplication"):
         spec = each["spec"].get("template", {}).get("spec", each["spec"])
         for volume in spec["volumes"]:
             if "emptyDir" in volume:
@@ -173,6 +173,7 @@ def test_secrets_are_external(environment: str):
         (each["metadata"]["namespace"], each["spec"]["target"]["name"])
         for each in objects(environment, "ExternalSecret")
     }
+    assert ("monitoring", values("kube-prometheus-stack")["grafana"]["envFromSecret"]) in external
     for each in objects(environment, "Job", "SparkApplication"):
         for name in re.findall(r'"secretName": "([^"]+)"', json.dumps(each)):
             assert (each["metadata"]["namespace"], name) in external, reference(each)
@@ -208,12 +209,15 @@ def test_rules_and_monitors_are_selected(environment: str):
 
 
 def test_monitors_find_pods(environment: str):
-    """A PodMonitor's labels are labels of pods: Spark's own, and those the applications add."""
+    """A PodMonitor's labels are labels of pods: Spark's own, those the applications add, and of a Deployment's."""
     spark = {"spark-role": "driver"}
-    drivers = [each["spec"]["driver"]["labels"] | spark for each in objects(environment, "SparkApplication")]
+    pods = [each["spec"]["driver"]["labels"] | spark for each in objects(environment, "SparkApplication")]
+    pods += [each["spec"]["template"]["metadata"]["labels"] for each in objects(environment, "Deployment")]
+    # Strimzi makes them.
+    pods.append({"strimzi.io/kind": "Kafka", "strimzi.io/cluster": "kafka"})
     for each in objects(environment, "PodMonitor"):
         wanted = each["spec"]["selector"]["matchLabels"].items()
-        assert all(wanted <= labels.items() for labels in drivers), reference(each)
+        assert any(wanted <= labels.items() for labels in pods), reference(each)
 
 
 def test_streams_reach_kafka(environment: str):
@@ -303,6 +307,9 @@ def test_waves_go_in_the_order_of_need(environment: str):
         ("kube-prometheus-stack", "rules"),
         ("kube-prometheus-stack", "spark-operator"),
         ("kube-prometheus-stack", "streams"),
+        ("kube-prometheus-stack", "paging"),
+        ("kube-prometheus-stack", "watching"),
+        ("secrets", "paging"),
         ("spark-operator", "streams"),
         ("cert-manager", "spark-operator"),
         # Secrets before those who read them, topics before those who read these, Airflow before what it starts.

@@ -1,0 +1,105 @@
+"""Prometheus on one machine: the cluster's own rules, targets in files, and Airflow's metrics by OTLP."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local import processes
+from local.files import free_ports, write_private
+from local.monitoring.alertmanager import BIN, await_ready
+from local.monitoring.rules import faster, rule_files, write
+
+# Job -> the path of its metrics. The names are those that rules and dashboards know from the cluster.
+JOBS: Mapping[str, str] = {
+    "kafka": "/metrics",
+    "streams": "/metrics",
+    "lake-exporter": "/metrics",
+    "spark-drivers": "/metrics/prometheus/",
+    "spark-executors": "/metrics/executors/prometheus/",
+}
+
+
+class Prometheus:
+    """One process with its data below `directory`. `factor`: rules and scrapes are so many times as fast."""
+
+    def __init__(
+        self, directory: Path, alertmanager_url: str = "", *, factor: int = 1, assets: Path | None = None
+    ) -> None:
+        self.directory = directory
+        self.url = f"http://127.0.0.1:{free_ports(1)[0]}"
+        self.otlp_url = f"{self.url}/api/v1/otlp/v1/metrics"
+        self._alertmanager_url = alertmanager_url
+        self._factor = factor
+        self._assets = assets
+        self._process: processes.Popen | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    def watch(self, job: str, targets: Sequence[str], labels: Mapping[str, str] | None = None) -> None:
+        """Scrape these addresses from now on, instead of those that the job had."""
+        content = [{"targets": list(targets), "labels": dict(labels or {})}]
+        write_private(self._targets(job), json.dumps(content))
+
+    def start(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for job in JOBS:
+            if not self._targets(job).exists():
+                self.watch(job, [])
+        rules = rule_files()
+        written = write(faster(rules, self._factor) if self._factor > 1 else rules, self.directory / "rules")
+        file = self.directory / "prometheus.yaml"
+        file.write_text(yaml.safe_dump(self._configuration(written), sort_keys=False), encoding="utf-8")
+        command = [
+            str(BIN / "prometheus"),
+            f"--config.file={file}",
+            f"--storage.tsdb.path={self.directory / 'data'}",
+            "--storage.tsdb.retention.time=15d",
+            f"--web.listen-address={self.url.removeprefix('http://')}",
+            "--web.enable-otlp-receiver",
+            "--log.level=warn",
+            *([f"--web.user-assets={self._assets}"] if self._assets else []),
+            # Alertmanager takes an alert for resolved that is not said again in four times this.
+            *(["--rules.alert.resend-delay=5s"] if self._factor > 1 else []),
+        ]
+        log = self.directory / "prometheus.log"
+        self._process = processes.spawn(command, log)
+        await_ready(self._process, f"{self.url}/-/ready", log)
+
+    def stop(self) -> None:
+        if self._process:
+            processes.end(self._process)
+            self._process = None
+
+    def _targets(self, job: str) -> Path:
+        return self.directory / "targets" / f"{job}.json"
+
+    def _configuration(self, rules: Sequence[Path]) -> dict[str, Any]:
+        interval = "15s" if self._factor == 1 else f"{max(200, 15_000 // self._factor)}ms"
+        alerting = {
+            "alertmanagers": [{"static_configs": [{"targets": [self._alertmanager_url.removeprefix("http://")]}]}]
+        }
+        return {
+            "global": {
+                "scrape_interval": interval,
+                "scrape_timeout": interval if self._factor == 1 else "200ms",
+                "evaluation_interval": interval,
+                "external_labels": {"environment": "local"},
+            },
+            "rule_files": [str(file) for file in rules],
+            **({"alerting": alerting} if self._alertmanager_url else {}),
+            "otlp": {"promote_resource_attributes": ["service.name", "service.instance.id"]},
+            "storage": {"tsdb": {"out_of_order_time_window": "30m"}},
+            "scrape_configs": [
+                {
+                    "job_name": job,
+                    "metrics_path": path,
+                    "file_sd_configs": [{"files": [str(self._targets(job))], "refresh_interval": "5s"}],
+                }
+                for job, path in JOBS.items()
+            ],
+        }
