@@ -107,10 +107,9 @@ locals {
     lake-exporter = {
       lake = {
         read = concat(
-          local.logs,
+          local.seen_tables,
+          [for log in local.logs : log if !contains(local.seen_tables, trimsuffix(log, "_delta_log/"))],
           local.manifests,
-          local.read_tables["lake-exporter"],
-          ["quarantine/", "dim_stores/", "quality_results/"],
         )
         write  = []
         delete = []
@@ -121,6 +120,9 @@ locals {
       artifacts = local.task_logs
     }
   }
+
+  # The tables whose rows the exporter reads, too.
+  seen_tables = concat(local.read_tables["lake-exporter"], ["quarantine/", "dim_stores/", "quality_results/"])
 
   # What the tasks said, which would go with their pods: each writes it under the role of its work, after what an earlier
   # try said.
