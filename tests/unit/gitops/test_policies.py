@@ -263,7 +263,7 @@ def test_every_application_heals_and_prunes(environment: str):
     for name, application in applications(environment).items():
         policy = application["spec"]["syncPolicy"]
         assert policy["automated"] == {"prune": True, "selfHeal": True, "allowEmpty": False}, name
-        assert policy["retry"]["limit"] == 5, name
+        assert (policy["retry"]["limit"], policy["retry"]["refresh"]) == (5, True), name
         assert "ServerSideApply=true" in policy["syncOptions"], name
 
 
@@ -290,10 +290,11 @@ def test_projects_admit_what_is_there(environment: str):
 
 def test_waves_go_in_the_order_of_need(environment: str):
     """What another part needs is healthy in an earlier wave."""
-    wave = {
-        name: int(each["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0"))
-        for name, each in applications(environment).items()
-    }
+    wave = {name: _wave(each) for name, each in applications(environment).items()}
+    projects = {each["metadata"]["name"]: _wave(each) for each in objects(environment, "AppProject")}
+    for name, each in applications(environment).items():
+        # The root's own comes with it, by hand.
+        assert name == "root" or projects[each["spec"]["project"]] < wave[name], name
     for first, then in (
         ("argo-cd", "foundation"),
         ("foundation", "external-secrets"),
@@ -388,6 +389,10 @@ def _accounts(given: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
 def _objects_of(environment: str, application: str) -> list[Manifest]:
     """What an Application of our own manifests applies."""
     return {**rendered(environment), "root": []}.get(application, [])
+
+
+def _wave(each: Manifest) -> int:
+    return int(each["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0"))
 
 
 def _mebibytes(size: str) -> int:
