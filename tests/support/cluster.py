@@ -5,6 +5,7 @@ RBAC, quotas, garbage collection, and the issuer of service accounts' tokens.
 """
 
 import os
+import ssl
 import subprocess
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -126,7 +127,7 @@ class Cluster:
     def client(self, token: str = ADMINISTRATOR) -> httpx.Client:
         """HTTP to the API server, as the bearer of a token."""
         headers = {"Authorization": f"Bearer {token}"}
-        context = httpx.create_ssl_context(verify=str(self._authority.certificate_file))
+        context = ssl.create_default_context(cafile=str(self._authority.certificate_file))
         return httpx.Client(base_url=self.address, headers=headers, verify=context, timeout=60)
 
     def kubectl(self, *arguments: str, manifests: str | None = None, check: bool = True) -> str:
