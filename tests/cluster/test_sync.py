@@ -135,6 +135,17 @@ def test_of_two_who_start_a_stream_one_wins(cluster: Cluster):
     cluster.patch(path, {"spec": {"suspend": True}})
 
 
+def test_a_deleted_stream_comes_back_suspended(cluster: Cluster):
+    """Airflow may delete a stream, as to replace one that has failed for good; what Git puts back waits for Airflow."""
+    path = f"{STREAMS}/rollup"
+    _start(cluster, path)
+    before = _uid(cluster, path)
+    with cluster.client(cluster.account_token("airflow", "airflow")) as airflow:
+        airflow.delete(path).raise_for_status()
+    wait_for(lambda: _uid(cluster, path) not in {"", before}, HEAL_SECONDS, "the stream again")
+    assert cluster.get(path)["spec"]["suspend"] is True
+
+
 def test_a_removed_rule_is_pruned(cluster: Cluster, repository: Repository):
     """A rule file that a commit removes is removed from the cluster, and others stay."""
     names = _rules(cluster)
