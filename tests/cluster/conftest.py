@@ -17,7 +17,7 @@ from tests.support.platform import Cloud
 from tests.support.repository import Repository
 
 ENVIRONMENT = "dev"
-SYNC_SECONDS = 400
+SYNC_SECONDS = 600
 
 
 def pytest_sessionstart() -> None:

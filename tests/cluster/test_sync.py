@@ -18,7 +18,7 @@ from tests.support.cluster import BIN, MERGE, Cluster
 from tests.support.repository import Repository
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 STREAMS = "/apis/sparkoperator.k8s.io/v1beta2/namespaces/tillstream/sparkapplications"
 RULES = "/apis/monitoring.coreos.com/v1/namespaces/monitoring/prometheusrules"
@@ -178,8 +178,8 @@ def test_a_commit_that_cannot_be_applied_changes_nothing(cluster: Cluster, repos
     before = cluster.get(path)["spec"]
     file = "argocd/apps/foundation/base/limits.yaml"
     repository.change(file, "memory: 512Mi", "memory: much")
-    wait_for(lambda: state(applications(cluster)["foundation"])[0] != "Synced", HEAL_SECONDS, "the commit seen")
-    wait_for(lambda: "quantities must match" in unsettled(cluster), HEAL_SECONDS, "the API server's words")
+    wait_for(lambda: state(applications(cluster)["foundation"])[0] != "Synced", HEAL_SECONDS, "the commit seen", 1.0)
+    wait_for(lambda: "quantities must match" in unsettled(cluster), HEAL_SECONDS, "the API server's words", 1.0)
     assert cluster.get(path)["spec"] == before
     repository.change(file, "memory: much", "memory: 512Mi")
     await_settled(cluster, HEAL_SECONDS)

@@ -19,6 +19,8 @@ from tests.support.waiting import wait_for
 APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
 # In sync with Git, all of it healthy, and the last sync with all of its hooks ended well.
 SETTLED = ("Synced", "Healthy", "Succeeded")
+# What is asked for is large, and whoever answers has other work.
+POLL_SECONDS = 1.0
 
 
 class ArgoCD:
@@ -84,8 +86,10 @@ class ArgoCD:
             "ARGOCD_GPG_ENABLED": "false",
             "ARGOCD_PLUGINSOCKFILEPATH": str(folders["plugins"]),
             # How often Git is asked: a minute in argocd/bootstrap/settings.yaml, which a test need not wait for.
-            "ARGOCD_RECONCILIATION_TIMEOUT": "3s",
+            "ARGOCD_RECONCILIATION_TIMEOUT": "10s",
             "ARGOCD_RECONCILIATION_JITTER": "0s",
+            # So that an Application says which of its objects are not healthy.
+            "ARGOCD_APPLICATION_CONTROLLER_PERSIST_RESOURCE_HEALTH": "true",
         }
 
 
@@ -156,7 +160,7 @@ def all_settled(cluster: Cluster) -> bool:
 def await_settled(cluster: Cluster, timeout_seconds: float) -> None:
     """Return when every Application is settled; otherwise fail, and say which is not, and why."""
     try:
-        wait_for(lambda: all_settled(cluster), timeout_seconds, "every Application settled")
+        wait_for(lambda: all_settled(cluster), timeout_seconds, "every Application settled", POLL_SECONDS)
     except TimeoutError as error:
         raise AssertionError(f"{error}\n{unsettled(cluster)}") from error
 

@@ -16,8 +16,8 @@ CHARTS = {
     "external-secrets": ("github.com/external-secrets/external-secrets", "deploy/charts/external-secrets"),
     "spark-operator": ("github.com/kubeflow/spark-operator/v2", "charts/spark-operator-chart"),
 }
-# Its makers put the kinds into the chart when they release it.
-KINDS_ADDED = {"external-secrets": "config/crds/bases"}
+# Its makers put the kinds into the chart when they release it. Generators of secrets, two dozen more, have no use here.
+KINDS_ADDED = {"external-secrets": ("config/crds/bases", "external-secrets.io_*.yaml")}
 
 
 def module(path: str, version: str) -> Path:
@@ -37,8 +37,9 @@ def unpack(application: str, version: str, target: Path) -> None:
     path, folder = CHARTS[application]
     source = module(path, version)
     _copy(source / folder, target)
-    if kinds := KINDS_ADDED.get(application):
-        _copy(source / kinds, target / "crds", "*_*.yaml")
+    if application in KINDS_ADDED:
+        kinds, pattern = KINDS_ADDED[application]
+        _copy(source / kinds, target / "crds", pattern)
     description = yaml.safe_load((target / "Chart.yaml").read_text())
     # Charts of others, which our values switch off.
     description.pop("dependencies", None)

@@ -10,7 +10,7 @@ import httpx
 from tests.support.cluster import MERGE, Cluster
 from tests.support.manifests import Manifest
 
-POLL_SECONDS = 0.3
+POLL_SECONDS = 0.5
 Status = dict[str, Any]
 
 
