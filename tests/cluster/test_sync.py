@@ -219,6 +219,9 @@ def test_a_streams_state_is_its_health(
     [
         ({}, "Progressing"),
         ({"health": "Healthy", "sync": "OutOfSync"}, "Progressing"),
+        # Found healthy before it was changed, and after.
+        ({"health": "Healthy", "sync": "OutOfSync", "phase": "Succeeded", "compared": "00:00:59"}, "Progressing"),
+        ({"health": "Healthy", "sync": "OutOfSync", "phase": "Succeeded", "compared": "00:01:01"}, "Healthy"),
         ({"health": "Healthy", "sync": "Synced"}, "Healthy"),
         ({"health": "Healthy", "sync": "Synced", "phase": "Succeeded"}, "Healthy"),
         # The job of the topics, a hook, still runs, or has failed.
@@ -234,7 +237,12 @@ def test_an_applications_state_is_its_health(cluster: Cluster, tmp_path: Path, s
     found["status"] = {
         **({"health": {"status": status["health"]}} if "health" in status else {}),
         **({"sync": {"status": status["sync"]}} if "sync" in status else {}),
-        **({"operationState": {"phase": status["phase"]}} if "phase" in status else {}),
+        **(
+            {"operationState": {"phase": status["phase"], "finishedAt": "2026-01-01T00:01:00Z"}}
+            if "phase" in status
+            else {}
+        ),
+        **({"reconciledAt": f"2026-01-01T{status['compared']}Z"} if "compared" in status else {}),
     }
     assert _health(cluster, tmp_path, found) == health
 

@@ -48,8 +48,6 @@ class ArgoCD:
                 f"--redis={cache_address}",
                 f"--repo-server=127.0.0.1:{server}",
                 f"--metrics-port={metrics[1]}",
-                # As in argocd/bootstrap/parameters.yaml, which its pods would have as variables.
-                "--self-heal-timeout-seconds=1",
             ],
         }
         environment = self._environment()
@@ -76,6 +74,7 @@ class ArgoCD:
         return {
             **os.environ,
             **self._cluster.environment,
+            **self._settings(),
             "HOME": str(folders["home"]),
             "TMPDIR": str(folders["tmp"]),
             "ARGOCD_FAKE_IN_CLUSTER": "true",
@@ -91,6 +90,21 @@ class ArgoCD:
             # So that an Application says which of its objects are not healthy.
             "ARGOCD_APPLICATION_CONTROLLER_PERSIST_RESOURCE_HEALTH": "true",
         }
+
+    def _settings(self) -> dict[str, str]:
+        """The variables that its pods would have: what argocd/bootstrap says, by the names that upstream gives it."""
+        maps = {
+            each["metadata"]["name"]: each.get("data", {})
+            for each in self._cluster.get("/api/v1/namespaces/argocd/configmaps")["items"]
+        }
+        found = {}
+        for path in ("statefulsets/argocd-application-controller", "deployments/argocd-repo-server"):
+            pod = self._cluster.get(f"/apis/apps/v1/namespaces/argocd/{path}")["spec"]["template"]["spec"]
+            for variable in pod["containers"][0]["env"]:
+                key = variable.get("valueFrom", {}).get("configMapKeyRef", {})
+                if key.get("key") in maps.get(key.get("name"), {}):
+                    found[variable["name"]] = maps[key["name"]][key["key"]]
+        return found
 
 
 class Watch:

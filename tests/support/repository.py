@@ -13,15 +13,19 @@ import yaml
 from tests.support.charts import CHARTS, module, unpack
 from tests.support.manifests import ROOT, Manifest, build
 
-# Which kinds a chart would bring that cannot be had. The others bring none that anything here needs.
-KINDS = {"kube-prometheus-stack": "monitoring.coreos.com_*.yaml"}
+# Which kinds a chart would bring that cannot be had: those that something here is of.
+KINDS = {
+    "kube-prometheus-stack": [
+        f"monitoring.coreos.com_{each}.yaml" for each in ("podmonitors", "prometheusrules", "servicemonitors")
+    ]
+}
 
 
 class Repository:
     """A repository whose main is the working tree, on disk.
 
     Charts are taken from Go modules where they are in one. Each of the others (`stand_ins`) is replaced by a folder
-    with the kinds that it would bring and a ConfigMap of our values. Argo CD's own manifest, which the cluster fetches
+    with the kinds of it that are used here and a ConfigMap of our values. Argo CD's own manifest, which the cluster fetches
     from its release, comes out of its module.
     """
 
@@ -102,12 +106,11 @@ class Repository:
         self.stand_ins.append(name)
         folder = self.directory / "stand-ins" / name
         folder.mkdir(parents=True)
-        kinds = sorted((ROOT / ".tools" / "crds").glob(KINDS[name])) if name in KINDS else []
-        for each in kinds:
-            shutil.copy(each, folder)
+        for kind in KINDS.get(name, []):
+            shutil.copy(ROOT / ".tools" / "crds" / kind, folder)
         shutil.copy(self.directory / "argocd" / "apps" / name / "values.yaml", folder / "values.txt")
         content = {
-            "resources": [each.name for each in kinds],
+            "resources": KINDS.get(name, []),
             "configMapGenerator": [{"name": f"stand-in-{name}", "files": ["values.txt"]}],
         }
         (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
