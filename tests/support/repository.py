@@ -25,8 +25,8 @@ class Repository:
     """A repository whose main is the working tree, on disk.
 
     Charts are taken from Go modules where they are in one. Each of the others (`stand_ins`) is replaced by a folder
-    with the kinds of it that are used here and a ConfigMap of our values. Argo CD's own manifest, which the cluster fetches
-    from its release, comes out of its module.
+    with the kinds of it that are used here and a ConfigMap of our values. Argo CD's own manifest, which the cluster
+    fetches from its release, comes out of its module.
     """
 
     def __init__(self, directory: Path, environment: str) -> None:
