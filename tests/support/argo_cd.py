@@ -135,6 +135,10 @@ class Watch:
             while not self._ended.is_set():
                 query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "1"}
                 with client.stream("GET", APPLICATIONS, params=query) as answer:
+                    # The kind is new: whoever asks for it at once is told to come back.
+                    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                        self._ended.wait(POLL_SECONDS)
+                        continue
                     answer.raise_for_status()
                     version = self._take(answer, version)
 

@@ -28,8 +28,12 @@ BIN = ROOT / ".tools" / "cluster"
 ADMINISTRATOR = "administrator"
 # As EKS issues them, for a cluster that does not exist.
 ISSUER = "https://oidc.eks.eu-central-1.amazonaws.com/id/0000000000000000000000000000TEST"
-# What the declared objects need: garbage, namespaces, quotas, accounts. Nothing that would make pods of them.
-CONTROLLERS = "namespace-controller,serviceaccount-controller,garbage-collector-controller,resourcequota-controller"
+# What the declared objects need: garbage, namespaces, quotas, accounts, disruption budgets. Nothing that would make pods
+# of them.
+CONTROLLERS = (
+    "namespace-controller,serviceaccount-controller,garbage-collector-controller,resourcequota-controller,"
+    "disruption-controller"
+)
 # Charts bring webhooks, and no pod is there to answer them.
 WITHOUT = "MutatingAdmissionWebhook,ValidatingAdmissionWebhook"
 READY_SECONDS = 120
