@@ -28,8 +28,8 @@ BIN = ROOT / ".tools" / "cluster"
 ADMINISTRATOR = "administrator"
 # As EKS issues them, for a cluster that does not exist.
 ISSUER = "https://oidc.eks.eu-central-1.amazonaws.com/id/0000000000000000000000000000TEST"
-# What the declared objects need: garbage, namespaces, quotas, accounts, disruption budgets. Nothing that would make pods
-# of them.
+# What the declared objects need: garbage, namespaces, quotas, accounts, disruption budgets. Nothing that would make
+# pods of them.
 CONTROLLERS = (
     "namespace-controller,serviceaccount-controller,garbage-collector-controller,resourcequota-controller,"
     "disruption-controller"
