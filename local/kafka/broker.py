@@ -11,27 +11,20 @@ from dataclasses import asdict
 from pathlib import Path
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import (
-    AdminClient,
-    ScramCredentialInfo,
-    ScramMechanism,
-    UserScramCredentialAlteration,
-    UserScramCredentialUpsertion,
-)
+from confluent_kafka.admin import AdminClient
 
 from contracts.errors import TillstreamError
 from local import processes
 from local.authority import Authority, Identity
 from local.files import free_ports, write_private
 from local.kafka.configuration import Listener, Ports, log4j_properties, server_properties
-from topics.apply import apply_plan
-from topics.desired import administrator_acls
-from topics.plan import Plan
+from topics.errors import TopicsError
+from topics.logins import Secret
+from topics.users import set_users
 
 JARS = Path(__file__).resolve().parents[2] / ".tools" / "jars" / "kafka"
 OWN_JAR = JARS.parent / "own" / "kafka.jar"
 WORKLOADS = ("spark-ingest", "spark-batch", "quality", "topics")
-SCRAM_ITERATIONS = 4096
 
 
 class BrokerError(TillstreamError):
@@ -112,19 +105,10 @@ class Broker:
 
     def create_users(self, names: Iterable[str] = WORKLOADS) -> None:
         """Make the SCRAM users with the passwords in their files, and let `topics` do the rest. May be repeated."""
-        mechanism = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, SCRAM_ITERATIONS)
-        upsertions: list[UserScramCredentialAlteration] = [
-            UserScramCredentialUpsertion(name, mechanism, self.password_file(name).read_bytes()) for name in names
-        ]
-        admin = self.admin()
-        for name, future in admin.alter_user_scram_credentials(upsertions).items():
-            try:
-                future.result(timeout=30)
-            except KafkaException as error:
-                raise BrokerError(
-                    f"The SCRAM user {name} could not be made: {error}. The broker runs; `make up` tries again."
-                ) from error
-        apply_plan(admin, Plan(add_acls=tuple(administrator_acls())))
+        try:
+            set_users(self.admin(), {name: Secret(file=self.password_file(name)) for name in names})
+        except TopicsError as error:
+            raise BrokerError(f"{error} The broker runs; `make up` tries again.") from error
 
     def admin(self) -> AdminClient:
         """A client with every right, for set-up only."""

@@ -35,6 +35,7 @@ USES = {
     "image_airflow": {"Application/argocd/airflow"},
     "image_spark": {
         "Deployment/tillstream/lake-exporter",
+        "Job/kafka/kafka-users",
         "Job/tillstream/topics-apply",
         "SparkApplication/tillstream/export",
         "SparkApplication/tillstream/ingest",
@@ -46,8 +47,15 @@ USES = {
     "database_secret_arn": {"ExternalSecret/airflow/airflow-database"},
     "secrets_prefix": {
         "ExternalSecret/airflow/airflow-keys",
+        "ExternalSecret/kafka/kafka-clients-ca",
+        "ExternalSecret/kafka/kafka-clients-ca-cert",
+        "ExternalSecret/kafka/kafka-clients-issuer",
+        "ExternalSecret/kafka/kafka-users",
         "ExternalSecret/monitoring/grafana-admin",
         "ExternalSecret/monitoring/paging",
+        "ExternalSecret/tillstream/kafka-login-quality",
+        "ExternalSecret/tillstream/kafka-login-spark-ingest",
+        "ExternalSecret/tillstream/kafka-login-topics",
         "ExternalSecret/tillstream/store-master-key",
     },
     # Of Grafana, which pages; Alertmanager is told nothing then.
