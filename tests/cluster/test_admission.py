@@ -27,6 +27,7 @@ WORKLOADS = (
     "spark-batch",
     "spark-ingest",
     "topics",
+    "upkeep",
 )
 
 # Who may do what in the cluster's API: an allow beside a deny.
@@ -67,6 +68,7 @@ MATRIX = [
             ("tillstream", "quality"),
             ("tillstream", "reference-data"),
             ("tillstream", "topics"),
+            ("tillstream", "upkeep"),
             ("monitoring", "cloudwatch-exporter"),
             # Whoever forgets to name an account.
             ("tillstream", "default"),
