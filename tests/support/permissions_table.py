@@ -431,7 +431,7 @@ UNUSED: dict[tuple[str, str, str], str] = {
     ),
     ("quality", "LR", "lake/dim_*/"): "A table is one grant, rows and log; validation looks up stores and products.",
     ("quality", "LRW", "lake/quality_*/"): "Validation is no part of the run.",
-    ("quality", "LR", "lake/_expired/"): "Nothing in the run is old enough to be let go.",
+    ("quality", "L", "lake/_expired/"): "As of manifests.",
     ("quality", "LW", "artifacts/data-docs/"): "Validation is no part of the run.",
     ("upkeep", "LRWD", "*"): "Compaction and clean-up are no part of the run.",
     ("reference-data", "LR", "lake/dim_*/"): "A table is one grant, rows and log; rows are read back to compact them.",
