@@ -61,11 +61,12 @@ format: env ## Let ruff and terraform lay out the code
 bench: setup ## Measure the ingest job beside simpler pipelines (takes long)
 	@$(VENV)/python -m bench
 
-render: env ## Write again what derives from contracts, code, rules and the table of permissions
+render: env ## Write again what derives from contracts, code, rules, boards and the table of permissions
 	@$(VENV)/python -m tests.support.permissions
 	@$(VENV)/python -m tests.support.metrics_page
 	@$(VENV)/python -m ci.freshness_rules
 	@$(VENV)/python -m ci.grafana_alerts
+	@$(VENV)/python -m dashboards.render
 
 # --- set-up ------------------------------------------------------------------------------------------------------
 

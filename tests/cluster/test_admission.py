@@ -46,7 +46,7 @@ MATRIX = [
 def test_every_object_is_accepted(declared: Cluster, environment: str):
     """The API server takes every object of an environment in a dry run: its fields, types, references and quotas."""
     made = [each for folder in overlays(environment) for each in build(folder)]
-    made += build(ROOT / "alerts")
+    made += [*build(ROOT / "alerts"), *build(ROOT / "dashboards")]
     answer = declared.apply(yaml.safe_dump_all(made), "--dry-run=server", "--validate=strict")
     assert answer.count("serverside-applied (server dry run)") == len(made)
 

@@ -187,6 +187,10 @@ class Cluster:
         return keys
 
 
+# What Argo CD reads.
+FOLDERS = ("alerts", "argocd", "contracts", "dashboards")
+
+
 class Repository:
     """This very repository as Git would give it to Argo CD, with what a test must stand in for.
 
@@ -200,7 +204,7 @@ class Repository:
         self.url = f"file://{directory}"
         self.stand_ins: list[str] = []
         listed = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "alerts", "argocd", "contracts"],
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard", *FOLDERS],
             cwd=ROOT,
             capture_output=True,
             text=True,
