@@ -1,8 +1,9 @@
-"""Write the boards' JSON, and the ConfigMaps by which Grafana finds them.
+"""Write the boards' JSON, and how Grafana and the page find it: ConfigMaps, and a list.
 
-python -m dashboards.render      # writes dashboards/json and dashboards/kustomization.yaml
+python -m dashboards.render      # writes dashboards/json, kustomization.yaml and page/boards.json
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def files() -> Iterator[tuple[Path, str]]:
         yield HERE / "json" / name, rendered(board)
         maps += f"  - name: dashboard-{board.uid}\n    files: [json/{name}]\n"
     yield HERE / "kustomization.yaml", _HEAD + maps
+    yield HERE / "page" / "boards.json", json.dumps([board.uid for board in BOARDS], indent=2) + "\n"
 
 
 def main() -> None:

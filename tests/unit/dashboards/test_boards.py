@@ -37,7 +37,7 @@ PROMTOOL = ROOT / ".tools" / "bin" / "promtool"
 def test_what_is_committed_is_what_is_made():
     """The JSON and the ConfigMaps beside it are what `make render` writes, and nothing else lies there."""
     made = dict(render.files())
-    assert {file for file in made if file.suffix == ".json"} == set(JSON.glob("*"))
+    assert {file for file in made if file.parent == JSON} == set(JSON.glob("*"))
     for file, text in made.items():
         assert file.read_text(encoding="utf-8") == text, file
 
