@@ -15,7 +15,7 @@ class Annotation:
 ANNOTATIONS = (
     Annotation(
         "Deploys",
-        'sum by (name) (increase(argocd_app_sync_total{phase="Succeeded"}[2m])) > 0',
+        'sum by (name) (increase(argocd_app_sync_total{phase="Succeeded"}[3m])) > 0',
         "blue",
     ),
     Annotation(
@@ -26,7 +26,7 @@ ANNOTATIONS = (
     Annotation(
         "DAG runs failed",
         "sum by (dag_id) (histogram_count(airflow_dagrun_duration_failed_milliseconds)"
-        " - (histogram_count(airflow_dagrun_duration_failed_milliseconds offset 2m)"
+        " - (histogram_count(airflow_dagrun_duration_failed_milliseconds offset 3m)"
         " or 0 * histogram_count(airflow_dagrun_duration_failed_milliseconds))) > 0",
         "red",
     ),

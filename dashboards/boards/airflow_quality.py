@@ -65,7 +65,7 @@ BOARD = Board(
                     runbook="ValidationFailed",
                 ),
                 Panel(
-                    "How far the newest judgement lies behind the newest rows",
+                    "How far judgement lags behind the rows",
                     "timeseries",
                     (
                         Query(
@@ -75,7 +75,7 @@ BOARD = Board(
                         ),
                     ),
                     "s",
-                    "Above three hours nobody validates. Below zero: all is judged.",
+                    "Above three hours nobody validates. Below zero all is judged.",
                     minimum=None,
                     thresholds=red_from(10800),
                     runbook="ValidationDidNotRun",

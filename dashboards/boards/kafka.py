@@ -77,6 +77,7 @@ BOARD = Board(
                     ),
                     "cps",
                     "By topic, over the last minute.",
+                    width=6,
                 ),
                 Panel(
                     "Bytes in and out",
@@ -91,6 +92,7 @@ BOARD = Board(
                     ),
                     "Bps",
                     "Of all topics, over the last minute.",
+                    width=6,
                 ),
                 Panel(
                     "How long a request takes",
@@ -104,6 +106,21 @@ BOARD = Board(
                     ),
                     "ms",
                     "99 of 100 are faster. A fetch waits for messages, up to half a second.",
+                    width=6,
+                ),
+                Panel(
+                    "Partitions that lack a copy, by broker",
+                    "timeseries",
+                    (
+                        Query(
+                            'sum by (instance) (kafka_server_ReplicaManager_Value{name="UnderReplicatedPartitions"})',
+                            "{{instance}}",
+                        ),
+                    ),
+                    "short",
+                    "Leaders tell of their followers: the broker that is missing is the one that none of them is.",
+                    width=6,
+                    runbook="KafkaUnderReplicated",
                 ),
             ),
         ),

@@ -62,7 +62,13 @@ BOARD = Board(
                 Panel(
                     "Errors",
                     "timeseries",
-                    (Query("sum by (code) (rate(tillstream_s3_errors_total[5m])) or vector(0)", "{{code}}"),),
+                    (
+                        Query(
+                            "sum by (code) (rate(tillstream_s3_errors_total[5m]))"
+                            ' or label_replace(vector(0), "code", "any", "", "")',
+                            "{{code}}",
+                        ),
+                    ),
                     "reqps",
                     "Refused, slowed down or not answered.",
                     runbook="S3Denied",

@@ -3,6 +3,9 @@
 from dashboards.model import ANY_IS_BAD, Board, Panel, Query, Row, red_from
 from dashboards.variables import FEED, OF_FEED
 
+ACCEPTED = '{outcome="accepted", feed=~"$feed"}'
+REFUSED = '{outcome="quarantined", feed=~"$feed"}'
+
 BOARD = Board(
     uid="tillstream-pipeline",
     title="Pipeline",
@@ -89,25 +92,48 @@ BOARD = Board(
             "Complete and valid",
             (
                 Panel(
-                    "Days of registers by state",
-                    "timeseries",
-                    (Query("sum by (state) (tillstream_register_days)", "{{state}}"),),
-                    "short",
-                    "Control totals against what is in the lake, of the last seven business dates.",
-                    stacked=True,
-                    runbook="ReceiptsMissing",
-                ),
-                Panel(
-                    "Messages by what became of them",
+                    "Complete days of registers",
                     "timeseries",
                     (
                         Query(
-                            f"sum by (outcome) (rate(tillstream_stream_messages_total{OF_FEED}[5m]))",
-                            "{{outcome}}",
+                            'sum(tillstream_register_days{state=~"complete|quarantined"})'
+                            ' / sum(tillstream_register_days{state!="pending"})',
+                            "complete",
+                        ),
+                    ),
+                    "percentunit",
+                    "Whose control totals agree with the lake, of those past their cut-off in seven days.",
+                    width=6,
+                    minimum=None,
+                    runbook="ReceiptsMissing",
+                ),
+                Panel(
+                    "Messages into the lake",
+                    "timeseries",
+                    (
+                        Query(
+                            f"sum by (feed) (rate(tillstream_stream_messages_total{ACCEPTED}[5m]))",
+                            "{{feed}}",
                         ),
                     ),
                     "cps",
-                    "Accepted, in the lake already, or refused.",
+                    "Committed, by feed. At night, when stores are closed, there are few.",
+                    width=6,
+                ),
+                Panel(
+                    "Share of messages that were refused",
+                    "timeseries",
+                    (
+                        Query(
+                            f"sum by (feed) (rate(tillstream_stream_messages_total{REFUSED}[10m]))"
+                            f" / sum by (feed) (rate(tillstream_stream_messages_total{OF_FEED}[10m]))",
+                            "{{feed}}",
+                        ),
+                    ),
+                    "percentunit",
+                    "They are kept whole in quarantine, with the reason.",
+                    width=6,
+                    thresholds=red_from(0.02),
                     runbook="QuarantineRateHigh",
                 ),
                 Panel(
@@ -120,6 +146,7 @@ BOARD = Board(
                     ),
                     "short",
                     "Their runbooks begin with what to do: alerts/runbooks.",
+                    width=6,
                 ),
             ),
         ),

@@ -1,18 +1,19 @@
 // Lines over time.
 
 import { html, svg } from "./elements.js";
-import { written } from "./units.js";
+import { largest, written } from "./units.js";
 
 const PALETTE = ["#56a64b", "#e0b400", "#3274d9", "#ff780a", "#e02f44", "#8ab8ff", "#a352cc", "#96d98d", "#b877d9", "#c15c17"];
 const LEFT = 64, RIGHT = 8, TOP = 8, BOTTOM = 18;
 
-// Round numbers from low to high, about four of them.
-function ticks(low, high) {
-  const rough = (high - low) / 4 || 1;
+// Round numbers from low to high, about four of them: round in the unit in which they are written.
+function ticks(low, high, unit) {
+  const size = largest(Math.max(Math.abs(low), Math.abs(high)), unit);
+  const rough = (high - low) / size / 4 || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough);
+  const step = size * [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough);
   const found = [];
-  for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-9; tick += step) found.push(tick);
+  for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-9; tick += step) found.push(Math.abs(tick) < step / 2 ? 0 : tick);
   return found;
 }
 
@@ -55,13 +56,14 @@ export function lines(place, panel, series, range, marks) {
   const visible = limits.filter(({ value }) => value <= peak * 4 || peak <= 0);
   let low = Math.min(defaults.min ?? Infinity, ...found);
   let high = Math.max(peak, ...visible.map(({ value }) => value));
-  if (high <= low) high = low + 1;
+  // A line that never moves lies in the middle.
+  if (high <= low) [low, high] = [defaults.min ?? low - Math.abs(low) / 10, high + (Math.abs(high) / 10 || 1)];
   high += (high - low) * 0.06;
   const x = (at) => LEFT + ((at - range.from) / (range.to - range.from)) * (width - LEFT - RIGHT);
   const y = (value) => TOP + (1 - (value - low) / (high - low)) * (height - TOP - BOTTOM);
 
   const picture = svg("svg", { width, height });
-  for (const tick of ticks(low, high)) {
+  for (const tick of ticks(low, high, defaults.unit)) {
     picture.append(svg("line", { class: "gridline", x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }));
     picture.append(svg("text", { x: LEFT - 6, y: y(tick) + 3.5, "text-anchor": "end" }, written(tick, defaults.unit)));
   }

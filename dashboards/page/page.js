@@ -7,6 +7,8 @@ import * as prometheus from "./prometheus.js";
 
 const RANGES = { "15m": 900, "1h": 3600, "3h": 10800, "6h": 21600, "24h": 86400, "7d": 604800 };
 const REFRESH_SECONDS = 30, POINTS = 240, LEAST_STEP_SECONDS = 15, ALL = "";
+// Grafana looks for what happened as closely, however long the time that is shown.
+const MARK_STEP_SECONDS = 60;
 const address = new URLSearchParams(location.search);
 
 const board = (uid) => fetch(`../json/${uid}.json`).then((answer) => answer.json());
@@ -53,10 +55,10 @@ const legend = (text, labels) => text.replace(/\{\{\s*(\w+)\s*\}\}/g, (_, name) 
 
 async function marks(made, variables, range) {
   const found = await Promise.all(made.annotations.list.filter(({ enable }) => enable).map(async ({ name, expr, iconColor }) => {
-    const series = await prometheus.range(filled(expr, variables), range);
+    const series = await prometheus.range(filled(expr, variables), { ...range, step: MARK_STEP_SECONDS });
     // It began where the step before had nothing.
     return series.flatMap(({ labels, points }) => points
-      .filter(([at], position) => position === 0 || at - points[position - 1][0] > range.step * 1.5)
+      .filter(([at], position) => position === 0 || at - points[position - 1][0] > MARK_STEP_SECONDS * 1.5)
       .map(([at]) => ({ at, colour: iconColor, name: `${name}: ${Object.values(labels).join(" ")}` })));
   }));
   return found.flat();

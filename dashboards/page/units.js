@@ -27,6 +27,12 @@ const UNITS = {
   short: count,
 };
 
+// What the unit that a number is written in stands for: 3600 for a number of hours.
+export function largest(number, unit) {
+  const scale = { s: TIMES, ms: TIMES.map(([seconds]) => [seconds * 1e3]), bytes: BINARY }[unit] ?? [];
+  return scale.find(([least]) => number >= least)?.[0] ?? 1;
+}
+
 export function written(number, unit) {
   if (!(unit in UNITS)) throw new Error(`This page does not know the unit ${unit}: add it to units.js.`);
   return Number.isFinite(number) ? UNITS[unit](number) : "–";

@@ -74,6 +74,7 @@ def _streams(begin: float) -> Iterator[tuple[str, Labels, Course]]:
         yield "tillstream_stream_input_rows_per_second", of, _wave(weight, seed=number)
         yield "tillstream_stream_processed_rows_per_second", of, _wave(weight * 1.6, seed=number)
         yield "tillstream_stream_state_registers", of, _constant(900 + number)
+        yield "tillstream_stream_state_size_bytes", of, _wave(60_000 + 9000 * number, seed=number)
         yield (
             "tillstream_stream_progress_timestamp_seconds",
             of,

@@ -150,6 +150,12 @@ def test_choices_are_used(uid: str):
     assert set(re.findall(r"\$\{?(\w+)", text)) == names
 
 
+def test_the_page_knows_every_unit():
+    """The page without Grafana can write every unit that a panel has."""
+    known = set(re.findall(r"^  (\w+): ", (ROOT / "dashboards" / "page" / "units.js").read_text(), re.MULTILINE))
+    assert {panel["fieldConfig"]["defaults"]["unit"] for board in MADE.values() for panel in panels(board)} <= known
+
+
 def test_what_happened_is_marked():
     """Deploys, starts of streams and failed DAG runs are marked on every board."""
     for board in MADE.values():
