@@ -74,6 +74,7 @@ def test_every_application_is_there(bootstrapped: Cluster, repository: Repositor
         "cert-manager",
         "cloudwatch-exporter",
         "cluster-autoscaler",
+        "dashboards",
         "external-secrets",
         "foundation",
         "kube-prometheus-stack",
