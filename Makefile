@@ -68,12 +68,13 @@ format: env ## Let ruff and terraform lay out the code
 bench: setup ## Measure the ingest job beside simpler pipelines (takes long)
 	@$(VENV)/python -m bench
 
-render: env ## Write again what derives from contracts, code, rules, the tables of permissions and of costs
+render: env ## Write again what derives from contracts, code, rules, boards, the tables of permissions and of costs
 	@$(VENV)/python -m tests.support.permissions
 	@$(VENV)/python -m terraform.costs --write
 	@$(VENV)/python -m tests.support.metrics_page
 	@$(VENV)/python -m ci.freshness_rules
 	@$(VENV)/python -m ci.grafana_alerts
+	@$(VENV)/python -m dashboards.render
 
 # --- set-up ------------------------------------------------------------------------------------------------------
 

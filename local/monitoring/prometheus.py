@@ -1,4 +1,4 @@
-"""Prometheus on one machine: the cluster's own rules, targets in files, and Airflow's metrics by OTLP."""
+"""Prometheus on one machine: the cluster's own rules and boards, targets in files, and Airflow's metrics by OTLP."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,13 @@ from typing import Any
 import yaml
 
 from local import processes
+from local.environment import ROOT
 from local.files import free_ports, write_private
 from local.monitoring.alertmanager import BIN, await_ready
 from local.monitoring.rules import faster, rule_files, write
 
+# The boards, and the page that draws them where there is no Grafana.
+BOARDS = ROOT / "dashboards"
 # Job -> the path of its metrics. The names are those that rules and dashboards know from the cluster.
 JOBS: Mapping[str, str] = {
     "kafka": "/metrics",
@@ -25,15 +28,13 @@ JOBS: Mapping[str, str] = {
 class Prometheus:
     """One process with its data below `directory`. `factor`: rules and scrapes are so many times as fast."""
 
-    def __init__(
-        self, directory: Path, alertmanager_url: str = "", *, factor: int = 1, assets: Path | None = None
-    ) -> None:
+    def __init__(self, directory: Path, alertmanager_url: str = "", *, factor: int = 1) -> None:
         self.directory = directory
         self.url = f"http://127.0.0.1:{free_ports(1)[0]}"
         self.otlp_url = f"{self.url}/api/v1/otlp/v1/metrics"
+        self.boards_url = f"{self.url}/user/page/"
         self._alertmanager_url = alertmanager_url
         self._factor = factor
-        self._assets = assets
         self._process: processes.Popen | None = None
 
     @property
@@ -62,7 +63,7 @@ class Prometheus:
             f"--web.listen-address={self.url.removeprefix('http://')}",
             "--web.enable-otlp-receiver",
             "--log.level=warn",
-            *([f"--web.user-assets={self._assets}"] if self._assets else []),
+            f"--web.user-assets={BOARDS}",
             # Alertmanager takes an alert for resolved that is not said again in four times this.
             *(["--rules.alert.resend-delay=5s"] if self._factor > 1 else []),
         ]

@@ -83,7 +83,7 @@ MATRIX = [
 def test_every_object_is_accepted(cluster: Cluster, environment: str):
     """The API server takes every object of an environment in a dry run: its fields, types, references and quotas."""
     made = [each for folder in overlays(environment) for each in build(folder)]
-    made += build(ROOT / "alerts")
+    made += [*build(ROOT / "alerts"), *build(ROOT / "dashboards")]
     # In no Go module, so not in this cluster either.
     made = [each for each in made if not each["apiVersion"].startswith("kafka.strimzi.io/")]
     for job in (each for each in made if each["kind"] == "Job"):

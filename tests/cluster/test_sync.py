@@ -36,6 +36,7 @@ def test_every_application_is_there(cluster: Cluster, repository: Repository):
         "cert-manager",
         "cloudwatch-exporter",
         "cluster-autoscaler",
+        "dashboards",
         "external-secrets",
         "foundation",
         "kube-prometheus-stack",
