@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import Producer
 
 from local.authority import Authority, Identity
 from local.aws.issuer import Issuer
@@ -206,4 +206,5 @@ def test_wrong_authority_of_the_client(ways_in: WaysIn):
     for way in WAYS:
         error = first_error({**ways_in.settings(way).librdkafka(), "ssl.ca.location": str(other)})
         assert error is not None, way
-        assert error.code() == KafkaError._SSL, way
+        # Its code is that of the connection where the client saw it go first.
+        assert "certificate verify failed" in error.str(), way
