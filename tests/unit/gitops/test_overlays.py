@@ -22,6 +22,7 @@ USES = {
     "vpc_cidr": {"NetworkPolicy/airflow/database-and-kafka", "NetworkPolicy/tillstream/kafka"},
     "artifacts_bucket": {
         "Application/argocd/airflow",
+        "ConfigMap/tillstream/platform",
         "SparkApplication/tillstream/export",
         "SparkApplication/tillstream/ingest",
         "SparkApplication/tillstream/rollup",
