@@ -25,9 +25,9 @@ down: ## Stop what `make up` started
 test: setup monitoring lint ## Lint and every test, on the real parts
 	@$(VENV)/python -m pytest
 
-test-airflow: setup airflow ## The DAGs and a stream's life under the real Airflow (minutes)
+test-airflow: setup airflow ## The DAGs under the real Airflow: a stream's life, validation, upkeep, repair (a quarter of an hour)
 	@.tools/airflow/bin/python -m pytest --confcutdir=tests/airflow tests/airflow
-	@$(VENV)/python -m pytest tests/e2e/test_airflow.py
+	@$(VENV)/python -m pytest tests/e2e
 
 test-fast: setup monitoring lint ## Lint and the unit tests: no broker, no Spark
 	@$(VENV)/python -m pytest tests/unit

@@ -24,17 +24,27 @@ with DAG(
     doc_md="""
 Runs `tillstream compact` as `upkeep`, between two runs of `tillstream verify`. It compares checksums of all rows before
 it commits; streams and readers go on meanwhile. Where a stream's commit came first, the task is tried again. Run twice,
-it finds nothing to do.
+it finds nothing to do. `quiet_minutes` is how long ago a partition's newest commit must be.
 """,
     schedule=CronTriggerTimetable("0 2 * * *", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
     tags=["upkeep"],
+    params={
+        "quiet_minutes": Param(
+            60, type="integer", minimum=0, description="Leave partitions alone that were written to more recently."
+        )
+    },
     default_args=DEFAULTS,
     dagrun_timeout=timedelta(hours=6),
 ):
     before = RunVerb(task_id="verify_before", workload="quality", verb="verify")
-    compact = RunVerb(task_id="compact", workload="upkeep", verb="compact", final=False)
+    compact = RunVerb(
+        task_id="compact",
+        workload="upkeep",
+        verb="compact --quiet-minutes={{ params.quiet_minutes }}",
+        final=False,
+    )
     after = RunVerb(task_id="verify_after", workload="quality", verb="verify")
     before >> compact >> after
 

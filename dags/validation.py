@@ -29,7 +29,8 @@ with DAG(
 Runs `tillstream validate` as `quality`, feed by feed, when one has committed, and every hour. It judges the parts whose
 rows have changed since the last run, and those that failed then: so it fails until the data is right again. The task's
 log names each expectation that does not hold, with some of its rows, and the page of Data Docs; the failing parts are
-marked in the table `quality_partitions`, so that consumers may pass over them. `business_dates` judges all of them.
+marked in the table `quality_partitions`, so that consumers may pass over them. `business_dates` judges all
+of these dates, `feeds` only these feeds.
 """,
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("5 * * * *", timezone="UTC"), assets=AssetAny(*COMMITS)
@@ -39,7 +40,10 @@ marked in the table `quality_partitions`, so that consumers may pass over them. 
     # Each takes up to 2 GiB.
     max_active_tasks=1,
     tags=["quality", "validation"],
-    params={"business_dates": Param([], type="array", items={"type": "string", "format": "date"})},
+    params={
+        "business_dates": Param([], type="array", items={"type": "string", "format": "date"}),
+        "feeds": Param([], type="array", items={"type": "string", "enum": FEEDS}),
+    },
     default_args={
         "owner": "data-platform",
         "retries": 2,
@@ -52,6 +56,7 @@ marked in the table `quality_partitions`, so that consumers may pass over them. 
         RunVerb(
             task_id=each,
             workload="quality",
-            verb=f"validate {each} --docs=$TILLSTREAM_ARTIFACTS_URI/data-docs"
-            "{% for date in params.business_dates %} --business-date={{ date }}{% endfor %}",
+            verb=f"{{% if '{each}' in (params.feeds or ['{each}']) %}}"
+            f"validate {each} --docs=$TILLSTREAM_ARTIFACTS_URI/data-docs"
+            "{% for date in params.business_dates %} --business-date={{ date }}{% endfor %}{% endif %}",
         )

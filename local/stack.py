@@ -48,8 +48,18 @@ class Stack:
     `workloads`: by service account, the variables its processes run with.
     """
 
-    def __init__(self, directory: Path, steps: Steps, seed: int, *, with_airflow: bool = False) -> None:
-        """`seed` draws what the data of the stores do not say: their time zones. With Airflow, it runs the streams."""
+    def __init__(
+        self,
+        directory: Path,
+        steps: Steps,
+        seed: int,
+        *,
+        with_airflow: bool = False,
+        keep_administrator: bool = False,
+    ) -> None:
+        """`seed` draws what the data of the stores do not say: their time zones. With Airflow, it runs the streams. The
+        administrator of the account is kept only for who wants to look behind the roles.
+        """
         self.directory = directory
         self.applications = Applications(directory / "applications")
         self.master_key_file = directory / "secrets" / "store-master.key"
@@ -60,6 +70,7 @@ class Stack:
         self.provisioning: Provisioning
         self.airflow: Airflow | None = None
         self._with_airflow = with_airflow
+        self._keep_administrator = keep_administrator
         self._identities: dict[str, Identity] = {}
         self._pids: dict[int, str] = {}
         self._seed = seed
@@ -179,7 +190,9 @@ class Stack:
             self.account.start()
             self._pids[self.account.pid or 0] = "emulated AWS"
         with self._steps.step("Terraform: buckets and roles"):
-            self.provisioning = Provisioning(self.account, self.directory / "terraform")
+            self.provisioning = Provisioning(
+                self.account, self.directory / "terraform", keep_administrator=self._keep_administrator
+            )
             self._parts.callback(self.provisioning.stop)
             made = self.provisioning.outputs()
         self._give_identities(made)

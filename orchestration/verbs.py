@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from orchestration.workloads import environment, pod_of
 
@@ -28,7 +28,7 @@ class RunVerb(BaseOperator):
 
     `verb` is written as it would be typed, but no shell reads it: `$NAME` is a variable of the workload's, and a word
     with one that is not set is left out. Exit 1, a problem was found, fails the task at once where that is `final`;
-    any other but 0 is retried.
+    any other but 0 is retried. Where the run's parameters leave nothing of it, the task is skipped.
     """
 
     template_fields: Sequence[str] = ("verb",)
@@ -41,6 +41,8 @@ class RunVerb(BaseOperator):
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Mapping[str, Any]) -> Any:  # noqa: ANN401, ARG002 - JSON; Airflow's signature
+        if not self.verb:
+            raise AirflowSkipException("This run was not asked for it.")
         variables = environment(self.workload)
         command = [sys.executable, "-m", "tillstream.cli", *words(self.verb, variables), "--json"]
         self.log.info("as %s: tillstream %s", self.workload, " ".join(command[3:]))

@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from html import escape
 from pathlib import Path
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -68,7 +69,35 @@ def judge(reports: Sequence[TableReport], directory: Path, run: str, at: datetim
             batch_parameters={"dataframe": counted}, run_id=gx.RunIdentifier(run_name=run, run_time=at)
         )
         _compare(report, result)
-    return directory / "index.html"
+    index = directory / "index.html"
+    index.write_text(_index(reports, directory, run))
+    return index
+
+
+_INDEX = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{run}</title>
+<style>body {{ font-family: sans-serif; margin: 2rem }}
+td, th {{ padding: .3rem 1rem .3rem 0; text-align: left }}</style>
+<h1>{run}</h1>
+<table><tr><th>table<th>version<th>rows<th>verdict<th>what does not hold</tr>
+{rows}
+</table></html>
+"""
+
+
+def _index(reports: Sequence[TableReport], directory: Path, run: str) -> str:
+    """The first page. Great Expectations' own is made by scripts of other hosts: in a closed network it stays empty."""
+    rows = []
+    for report in reports:
+        [page] = (directory / "validations").rglob(f"{run}/*/*-{report.suite.name}.html")
+        failed = ", ".join(
+            f"{each.expectation.name} ({each.violations:,})" for each in report.outcomes if not each.holds
+        )
+        link = f'<a href="{escape(page.relative_to(directory).as_posix())}">{escape(report.suite.table)}</a>'
+        verdict = "sound" if report.sound else "failed"
+        cells = (link, f"{report.version}", f"{report.rows:,}", verdict, escape(failed))
+        rows.append("<tr>" + "".join(f"<td>{cell}" for cell in cells) + "</tr>")
+    return _INDEX.format(run=escape(run), rows="\n".join(rows))
 
 
 def _expectation(outcome: Outcome) -> ExpectColumnMaxToBeBetween:

@@ -24,6 +24,8 @@ CONF = {
     "business_date": "2026-11-23",
     "business_dates": ["2026-11-23", "2026-11-24"],
     "feed": "pos.receipts",
+    "feeds": ["pos.receipts"],
+    "quiet_minutes": 5,
     "remove": True,
     "store": "330",
     "stores": ["330", "367"],
@@ -101,6 +103,9 @@ def test_verbs_are_called_as_they_can_be(tasks: list[Any], conf: dict[str, Any])
             given = {name: param.value for name, param in task.dag.params.items()} | conf
             command: click.Command = cli
             rest = shlex.split(task.render_template(task.verb, {"params": given, "task": task}))
+            if not rest:
+                assert task.task_id not in given["feeds"], task
+                continue
             while isinstance(command, click.Group):
                 name, command, rest = command.resolve_command(click.Context(command), rest)  # type: ignore[assignment]
             command.make_context(name, [*rest, "--json"])

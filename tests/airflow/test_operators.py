@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
+from airflow.sdk.exceptions import AirflowSkipException
 from airflow.utils.db import initdb
 from kubernetes import client
 
@@ -198,6 +199,12 @@ def test_what_a_verb_prints_is_the_tasks_result(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv(WORKLOADS_FILE, raising=False)
     operator = RunVerb(task_id="check", workload="quality", verb="contracts check --nonsense=$NOBODY_SETS_THIS")
     assert operator.execute({})["ok"] is True
+
+
+def test_a_verb_that_a_run_leaves_nothing_of_is_skipped():
+    """The run's parameters chose others; nothing is started."""
+    with pytest.raises(AirflowSkipException):
+        RunVerb(task_id="validate", workload="quality", verb="").execute({})
 
 
 def test_on_eks_a_verbs_pod_is_its_workloads(monkeypatch: pytest.MonkeyPatch):

@@ -1,6 +1,7 @@
 """Great Expectations on what was counted: its verdicts, and its pages. No table is needed for that."""
 
 import datetime as dt
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +44,16 @@ def test_what_is_broken_stands_in_the_data_docs(tmp_path: Path):
     page = pages(tmp_path)
     for part in ("The lines add up to the total", "2026-11-20 hour 13", "330:1:0123456789ab:7", "Failed"):
         assert part in page
+
+
+def test_the_first_page_needs_no_script(tmp_path: Path):
+    """It names what is broken and leads to the page of the table, with nothing loaded from anywhere."""
+    index = great.judge([report("rule.lines_sum_to_total")], tmp_path, "run-1", AT).read_text()
+    assert "failed" in index
+    assert "rule.lines_sum_to_total (3)" in index
+    assert "<script" not in index
+    [link] = re.findall('href="([^"]+)"', index)
+    assert "lines_sum_to_total" in (tmp_path / link).read_text()
 
 
 def test_a_sound_table_passes(tmp_path: Path):
