@@ -44,7 +44,7 @@ test-secrets: setup ## Run a small demo and look for the secrets it made in all 
 record-requests: setup ## Write that record anew
 	@$(VENV)/python -m tests.support.recorded_run
 
-test-cluster: setup cluster checks ## Argo CD and a real API server sync this repository (cold: a quarter of an hour of building)
+test-cluster: setup cluster checks ## Argo CD and a real API server sync this repository (cold: a quarter of an hour and more of building)
 	@$(VENV)/python -m pytest tests/cluster
 
 lint: env bin checks ## ruff, mypy, terraform fmt, tflint, checkov, actionlint, zizmor

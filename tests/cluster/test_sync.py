@@ -18,7 +18,7 @@ from tests.support.cluster import BIN, MERGE, Cluster
 from tests.support.repository import Repository
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1200)
 
 STREAMS = "/apis/sparkoperator.k8s.io/v1beta2/namespaces/tillstream/sparkapplications"
 RULES = "/apis/monitoring.coreos.com/v1/namespaces/monitoring/prometheusrules"
