@@ -6,74 +6,55 @@ from orchestration.runtime import Application, Changed, NoSuchApplication, Runti
 
 ATTEMPTS = 10
 
+Act = Callable[[Application], Application]
+Where = Callable[[Application], bool]
+
 
 def start(runtime: Runtime, name: str, watcher: str) -> Application:
     """Claim an application and have it run: a new object of the same spec where it has ended, else by `suspend`."""
-    return _persist(runtime, name, lambda seen: _run(runtime, seen, watcher))
+    return _change(runtime, name, lambda seen: _run(runtime, seen, watcher))
 
 
 def stop(runtime: Runtime, name: str, watcher: str) -> Application:
     """Claim an application and ask for its end, which comes in good order."""
-    return _persist(runtime, name, lambda seen: runtime.change(seen, suspend=True, watcher=watcher))
+    return _change(runtime, name, lambda seen: _end(runtime, seen, watcher))
 
 
 def stop_own(runtime: Runtime, name: str, watcher: str) -> Application:
     """Ask for the end of what this watcher watches; leave alone what another one has claimed."""
-
-    def attempt(seen: Application) -> Application:
-        return runtime.change(seen, suspend=True, watcher=watcher) if seen.watcher == watcher else seen
-
-    return _persist(runtime, name, attempt)
+    return _change(runtime, name, lambda seen: _end(runtime, seen, watcher), where=lambda seen: seen.watcher == watcher)
 
 
 def stop_of_run(runtime: Runtime, name: str, run: str, watcher: str) -> Application:
     """Ask for the end of what this run has claimed last, by any attempt of any of its tasks."""
-
-    def attempt(seen: Application) -> Application:
-        return runtime.change(seen, suspend=True, watcher=watcher) if run_of(seen.watcher) == run else seen
-
-    return _persist(runtime, name, attempt)
+    return _change(
+        runtime, name, lambda seen: _end(runtime, seen, watcher), where=lambda seen: run_of(seen.watcher) == run
+    )
 
 
 def keep_down(runtime: Runtime, name: str, run: str, watcher: str) -> Application:
     """Like `stop`, as a further watcher of the same run; leave alone what another run has claimed."""
-
-    def attempt(seen: Application) -> Application:
-        return seen if _is_anothers(seen, run) else runtime.change(seen, suspend=True, watcher=watcher)
-
-    return _persist(runtime, name, attempt)
+    return _change(
+        runtime, name, lambda seen: _end(runtime, seen, watcher), where=lambda seen: not _is_anothers(seen, run)
+    )
 
 
 def keep_running(runtime: Runtime, name: str, run: str, watcher: str) -> Application:
     """Like `start`, as a further watcher of the same run; leave alone what another run has claimed."""
-
-    def attempt(seen: Application) -> Application:
-        return seen if _is_anothers(seen, run) else _run(runtime, seen, watcher)
-
-    return _persist(runtime, name, attempt)
+    return _change(
+        runtime, name, lambda seen: _run(runtime, seen, watcher), where=lambda seen: not _is_anothers(seen, run)
+    )
 
 
 def run_once(runtime: Runtime, template: str, name: str, arguments: Sequence[str], watcher: str) -> Application:
     """Have a batch run of this name: made if there is none, taken up if it runs, made anew if an earlier watcher's
     has ended. So a run whose watcher died is neither lost nor doubled.
     """
-    for _ in range(ATTEMPTS):
-        try:
-            seen = runtime.get(name)
-            if not seen.has_ended:
-                return runtime.change(seen, suspend=False, watcher=watcher)
-            if seen.watcher == watcher:
-                return seen
-            runtime.delete(seen)
-        except NoSuchApplication:
-            pass
-        except Changed:
-            continue
-        try:
-            return runtime.create(template, name, arguments, watcher=watcher)
-        except Changed:
-            continue
-    raise _gave_up(name)
+
+    def attempt() -> Application:
+        return _take_up(runtime, name, watcher) or runtime.create(template, name, arguments, watcher=watcher)
+
+    return _persist(name, attempt)
 
 
 def watcher_name(run: str, attempt: int) -> str:
@@ -90,22 +71,46 @@ def _run(runtime: Runtime, seen: Application, watcher: str) -> Application:
     return runtime.change(seen, suspend=False, watcher=watcher)
 
 
+def _end(runtime: Runtime, seen: Application, watcher: str) -> Application:
+    return runtime.change(seen, suspend=True, watcher=watcher)
+
+
+def _take_up(runtime: Runtime, name: str, watcher: str) -> Application | None:
+    """A batch run of this name that is there for good; None where it has to be made, an ended one being removed."""
+    try:
+        seen = runtime.get(name)
+        if not seen.has_ended:
+            return runtime.change(seen, suspend=False, watcher=watcher)
+        if seen.watcher == watcher:
+            return seen
+        runtime.delete(seen)
+    except NoSuchApplication:
+        return None
+    return None
+
+
 def _is_anothers(seen: Application, run: str) -> bool:
     # Nobody's is not: Argo CD has put back what was removed, to be replaced or by mistake.
     return bool(seen.watcher) and run_of(seen.watcher) != run
 
 
-def _persist(runtime: Runtime, name: str, attempt: Callable[[Application], Application]) -> Application:
+def _change(runtime: Runtime, name: str, act: Act, *, where: Where = lambda _: True) -> Application:
+    """Act on an application where it is so as it is seen; else leave it."""
+
+    def attempt() -> Application:
+        seen = runtime.get(name)
+        return act(seen) if where(seen) else seen
+
+    return _persist(name, attempt)
+
+
+def _persist(name: str, attempt: Callable[[], Application]) -> Application:
     for _ in range(ATTEMPTS):
         try:
-            return attempt(runtime.get(name))
+            return attempt()
         except Changed:
             continue
-    raise _gave_up(name)
-
-
-def _gave_up(name: str) -> Changed:
-    return Changed(
+    raise Changed(
         f"SparkApplication {name} was changed by somebody else {ATTEMPTS} times in a row. It is as they left it; see "
         f"who writes to it (`kubectl get sparkapplication {name} -o yaml --show-managed-fields`), then try again."
     )

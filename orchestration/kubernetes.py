@@ -27,14 +27,14 @@ class KubernetesRuntime:
         self._namespace = namespace or os.environ.get(NAMESPACE, PIPELINE)
 
     def get(self, name: str) -> Application:
-        return _application(self._read(name))
+        return Application.of(self._read(name))
 
     def change(self, seen: Application, *, suspend: bool, watcher: str) -> Application:
         patch = {
             "metadata": {"resourceVersion": seen.version, "annotations": {WATCHER: watcher}},
             "spec": {"suspend": suspend},
         }
-        return _application(self._ask(seen.name, self._objects.patch_namespaced_custom_object, seen.name, patch))
+        return Application.of(self._ask(seen.name, self._objects.patch_namespaced_custom_object, seen.name, patch))
 
     def replace(self, seen: Application, *, watcher: str) -> Application:
         found = self._read(seen.name)
@@ -81,7 +81,7 @@ class KubernetesRuntime:
             "metadata": {**kept, "name": name, "namespace": self._namespace, "annotations": annotations},
             "spec": {**like["spec"], "suspend": False},
         }
-        return _application(self._ask(name, self._objects.create_namespaced_custom_object, made))
+        return Application.of(self._ask(name, self._objects.create_namespaced_custom_object, made))
 
     def _ask(self, name: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - JSON
         """Call the API; say by an error of the port what it answered."""
@@ -107,19 +107,6 @@ class KubernetesRuntime:
             raise Unreachable(
                 f"The Kubernetes API does not answer about SparkApplication {name}: {error}. What runs goes on."
             ) from error
-
-
-def _application(found: Mapping[str, Any]) -> Application:
-    metadata, state = found["metadata"], found.get("status", {}).get("applicationState", {})
-    return Application(
-        name=metadata["name"],
-        uid=metadata["uid"],
-        version=metadata["resourceVersion"],
-        suspend=bool(found["spec"].get("suspend")),
-        state=state.get("state", ""),
-        message=state.get("errorMessage", ""),
-        watcher=metadata.get("annotations", {}).get(WATCHER, ""),
-    )
 
 
 def _labels(found: Mapping[str, Any], template: str) -> dict[str, str]:

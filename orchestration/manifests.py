@@ -22,7 +22,7 @@ def streams(directory: Path = STREAMS) -> list[Stream]:
     found = []
     for file in sorted(directory.glob("*.yaml")):
         text = file.read_text()
-        for document in yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        for document in yaml.load_all(text, Loader=yaml.CSafeLoader):
             if document and document.get("kind") == "SparkApplication":
                 arguments = [str(each) for each in document["spec"].get("arguments", [])]
                 feeds = tuple(each for each in arguments if not each.startswith("--"))

@@ -9,9 +9,9 @@ with the same change; who finds another's name there has been relieved.
 
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, Self, cast
 
 from contracts.errors import TillstreamError
 
@@ -54,6 +54,20 @@ class Application:
     state: str
     message: str
     watcher: str
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """The object as the Kubernetes API gives it; without a status where nobody has run it yet."""
+        metadata, state = found["metadata"], found.get("status", {}).get("applicationState", {})
+        return cls(
+            name=metadata["name"],
+            uid=metadata["uid"],
+            version=metadata["resourceVersion"],
+            suspend=bool(found["spec"].get("suspend")),
+            state=state.get("state", ""),
+            message=state.get("errorMessage", ""),
+            watcher=metadata.get("annotations", {}).get(WATCHER, ""),
+        )
 
     @property
     def has_ended(self) -> bool:

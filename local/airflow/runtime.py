@@ -19,7 +19,7 @@ class LocalRuntime:
         self._applications = applications or Applications(Path(os.environ[APPLICATIONS]))
 
     def get(self, name: str) -> Application:
-        return _application(self._read(name))
+        return Application.of(self._read(name))
 
     def change(self, seen: Application, *, suspend: bool, watcher: str) -> Application:
         def change() -> None:
@@ -62,16 +62,3 @@ def _ask(call: Callable[[], T]) -> T:
         raise NoSuchApplication(str(error)) from error
     except Conflict as error:
         raise Changed(str(error)) from error
-
-
-def _application(found: Mapping[str, Any]) -> Application:
-    metadata, state = found["metadata"], found["status"].get("applicationState", {})
-    return Application(
-        name=metadata["name"],
-        uid=metadata["uid"],
-        version=metadata["resourceVersion"],
-        suspend=bool(found["spec"].get("suspend")),
-        state=state.get("state", ""),
-        message=state.get("errorMessage", ""),
-        watcher=metadata.get("annotations", {}).get(WATCHER, ""),
-    )

@@ -1,7 +1,5 @@
 """The tasks do what they say: real tasks and triggers by `dag.test()`, real processes in the place of Spark drivers."""
 
-import os
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,21 +14,14 @@ from kubernetes import client
 
 from local.airflow.runtime import APPLICATIONS, LocalRuntime
 from local.applications import ApplicationError, Applications, Runner, Submission
-from local.files import free_ports
 from local.lifecycle import State
 from orchestration import actions
 from orchestration.runtime import KUBERNETES, RUNTIME
 from orchestration.verbs import RunVerb
 from orchestration.workloads import WORKLOADS_FILE
+from tests.support.drivers import FAIL, FOREVER, SUCCEED, is_alive, pid, submission
 from tests.support.waiting import wait_for
 
-# Listens as a driver's web UI does, then does what its argument says.
-PROGRAM = """
-import socket, sys, time
-server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-eval(sys.argv[2])
-"""
-FOREVER, FAIL, SUCCEED = "time.sleep(600)", "sys.exit(3)", "sys.exit(0)"
 DAGS = Path(__file__).resolve().parent / "dags"
 
 
@@ -42,9 +33,7 @@ def database() -> None:
 @pytest.fixture
 def applications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Applications]:
     def submit(manifest: Mapping[str, Any]) -> Submission:
-        (port,) = free_ports(1)
-        does = manifest["spec"].get("arguments") or [manifest["spec"]["does"]]
-        return Submission((sys.executable, "-c", PROGRAM, str(port), *does), os.environ, port, 10)
+        return submission(manifest["spec"].get("arguments") or [manifest["spec"]["does"]])
 
     applications = Applications(tmp_path / "applications")
     monkeypatch.setenv(APPLICATIONS, str(applications.directory))
@@ -65,18 +54,12 @@ def declare(applications: Applications, does: str, name: str = "ingest") -> None
     )
 
 
-def driver(applications: Applications, name: str = "ingest") -> int | None:
-    found: int | None = applications.get(name)["status"].get("driverInfo", {}).get("pid")
-    return found
-
-
-def is_alive(pid: int | None) -> bool:
-    assert pid is not None
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def running(applications: Applications) -> int | None:
+    """A stream that runs already: its driver."""
+    declare(applications, FOREVER)
+    applications.suspend("ingest", suspend=False)
+    applications.wait_for("ingest", {State.RUNNING}, 20)
+    return pid(applications, "ingest")
 
 
 def run(dag: str, **conf: str) -> str:
@@ -95,24 +78,18 @@ def test_start_returns_when_it_runs(applications: Applications):
 
 def test_stop_returns_when_it_is_down(applications: Applications):
     """The driver is gone when the task has ended."""
-    declare(applications, FOREVER)
-    applications.suspend("ingest", suspend=False)
-    applications.wait_for("ingest", {State.RUNNING}, 20)
-    running = driver(applications)
+    driver = running(applications)
     assert run("stop") == "success"
     assert applications.state("ingest") == State.SUSPENDED
-    assert not is_alive(running)
+    assert not is_alive(driver)
 
 
 def test_restart_brings_another_driver(applications: Applications):
     """The old driver has ended before the new one runs."""
-    declare(applications, FOREVER)
-    applications.suspend("ingest", suspend=False)
-    applications.wait_for("ingest", {State.RUNNING}, 20)
-    before = driver(applications)
+    before = running(applications)
     assert run("restart") == "success"
     assert applications.state("ingest") == State.RUNNING
-    assert driver(applications) != before
+    assert pid(applications, "ingest") != before
 
 
 def test_a_watch_ends_well_when_another_run_stops_the_stream(applications: Applications):

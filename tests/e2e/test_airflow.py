@@ -23,6 +23,7 @@ from local.lifecycle import State
 from local.processes import kill_all
 from local.progress import Steps
 from local.stack import Stack
+from tests.support.drivers import is_alive
 from tests.support.messages import MASTER_KEY, RECEIPTS, Till
 from tests.support.waiting import wait_for
 
@@ -113,14 +114,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
                 yield story
     finally:
         kill_all()
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _be_strict(stack: Stack) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,24 +10,15 @@ import pytest
 
 from contracts.errors import TillstreamError
 from local.applications import ApplicationError, Applications, Conflict, Runner, Submission
-from local.files import free_ports
 from local.lifecycle import State
+from tests.support.drivers import FAIL, FOREVER, SUCCEED, is_alive, pid, submission
 from tests.support.waiting import wait_for
-
-# Listens as a driver's web UI does, then does what its argument says.
-PROGRAM = """
-import os, socket, sys, time
-server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-eval(sys.argv[2])
-"""
-FOREVER, FAIL, SUCCEED = "time.sleep(600)", "sys.exit(3)", "sys.exit(0)"
 
 
 def submit(manifest: Mapping[str, Any]) -> Submission:
     if manifest["spec"].get("broken"):
         raise TillstreamError("there is no such service account")
-    (port,) = free_ports(1)
-    return Submission((sys.executable, "-c", PROGRAM, str(port), manifest["spec"]["does"]), os.environ, port, 10)
+    return submission([manifest["spec"]["does"]])
 
 
 def application(does: str, **spec: object) -> dict[str, Any]:
@@ -44,21 +34,6 @@ def applications(tmp_path: Path) -> Iterator[Applications]:
     runner.stop()
 
 
-def pid(applications: Applications) -> int | None:
-    """The driver's, or None between two drivers."""
-    found: int | None = applications.get("demo")["status"].get("driverInfo", {}).get("pid")
-    return found
-
-
-def is_alive(pid: int | None) -> bool:
-    assert pid is not None
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_suspend_owns_whether_it_runs(applications: Applications):
     """Clearing `suspend` starts the driver, setting it ends the driver."""
     applications.apply(application(FOREVER, suspend=True))
@@ -66,7 +41,7 @@ def test_suspend_owns_whether_it_runs(applications: Applications):
 
     applications.suspend("demo", suspend=False)
     applications.wait_for("demo", {State.RUNNING}, 10)
-    driver = pid(applications)
+    driver = pid(applications, "demo")
     assert is_alive(driver)
 
     applications.suspend("demo")
@@ -79,24 +54,24 @@ def test_apply_leaves_suspend_alone(applications: Applications):
     applications.apply(application(FOREVER, suspend=True))
     applications.suspend("demo", suspend=False)
     applications.wait_for("demo", {State.RUNNING}, 10)
-    driver = pid(applications)
+    driver = pid(applications, "demo")
 
     applications.apply(application(FOREVER, suspend=True))
 
     assert applications.get("demo")["spec"]["suspend"] is False
     assert applications.get("demo")["metadata"]["generation"] == 1
-    assert pid(applications) == driver
+    assert pid(applications, "demo") == driver
 
 
 def test_a_changed_spec_replaces_the_driver(applications: Applications):
     """A new spec ends the old driver before the new one starts."""
     applications.apply(application(FOREVER))
     applications.wait_for("demo", {State.RUNNING}, 10)
-    driver = pid(applications)
+    driver = pid(applications, "demo")
 
     applications.apply(application(FOREVER, sparkConf={"spark.a": "b"}))
 
-    wait_for(lambda: pid(applications) not in (None, driver), 10, "another driver")
+    wait_for(lambda: pid(applications, "demo") not in (None, driver), 10, "another driver")
     applications.wait_for("demo", {State.RUNNING}, 10)
     assert not is_alive(driver)
 
@@ -106,11 +81,11 @@ def test_a_killed_driver_comes_back(applications: Applications):
     policy = {"type": "OnFailure", "onFailureRetries": 3, "onFailureRetryInterval": 0}
     applications.apply(application(FOREVER, restartPolicy=policy))
     applications.wait_for("demo", {State.RUNNING}, 10)
-    driver = pid(applications)
+    driver = pid(applications, "demo")
 
     os.kill(driver, signal.SIGKILL)
 
-    wait_for(lambda: pid(applications) not in (None, driver), 10, "another driver")
+    wait_for(lambda: pid(applications, "demo") not in (None, driver), 10, "another driver")
     applications.wait_for("demo", {State.RUNNING}, 10)
     assert applications.get("demo")["status"]["executionAttempts"] == 2
 
@@ -119,7 +94,7 @@ def test_a_deleted_application_ends_its_driver(applications: Applications):
     """Nothing runs on without an object that says so."""
     applications.apply(application(FOREVER))
     applications.wait_for("demo", {State.RUNNING}, 10)
-    driver = pid(applications)
+    driver = pid(applications, "demo")
 
     applications.delete("demo", applications.get("demo")["metadata"]["resourceVersion"])
 
@@ -131,13 +106,13 @@ def test_a_new_object_waits_for_the_old_ones_driver(applications: Applications):
     """An object made again under the same name starts from nothing, and never beside the driver of the old one."""
     applications.apply(application(FOREVER))
     applications.wait_for("demo", {State.RUNNING}, 10)
-    driver = pid(applications)
+    driver = pid(applications, "demo")
 
     applications.delete("demo", applications.get("demo")["metadata"]["resourceVersion"])
     applications.create(application(FOREVER))
 
     assert applications.get("demo")["status"] == {}
-    wait_for(lambda: pid(applications) not in (None, driver), 10, "another driver")
+    wait_for(lambda: pid(applications, "demo") not in (None, driver), 10, "another driver")
     assert not is_alive(driver)
     applications.wait_for("demo", {State.RUNNING}, 10)
 
@@ -210,7 +185,7 @@ def test_stopping_the_runner_ends_its_drivers(tmp_path: Path):
 
     runner.stop()
 
-    assert not is_alive(pid(applications))
+    assert not is_alive(pid(applications, "demo"))
 
 
 def test_an_unknown_application_is_named(tmp_path: Path):
