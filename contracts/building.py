@@ -8,7 +8,7 @@ import duckdb
 
 from contracts.documents import Document, Place
 from contracts.messages import NAME, custom_properties, message
-from contracts.model import Access, Contract, Export, ExportFormat, Record, Role, Rule, Table, Topic
+from contracts.model import Access, Contract, Expected, Export, ExportFormat, Record, Role, Rule, Severity, Table, Topic
 from contracts.sql import columns, quote
 from contracts.standard import API_VERSION
 
@@ -37,6 +37,7 @@ def build(document: Document) -> Contract | None:
     custom = custom_properties(document, (), data)
     freshness_seconds = _sla(document, "freshness", "s")
     cutoff_hours = _sla(document, "cutoff", "h")
+    retention_days = _sla(document, "retention", "d") if _has_sla(document, "retention") else None
     if document.findings:
         return None
     tables = _tables(document, event, schema[0].get("physicalName"), custom.get("inherit", []))
@@ -53,6 +54,8 @@ def build(document: Document) -> Contract | None:
         exports=_exports(document, tables, custom.get("exports", [])),
         freshness_seconds=freshness_seconds,
         cutoff_hours=cutoff_hours,
+        expected=_expected(document, custom.get("expected", {})),
+        retention_days=retention_days,
     )
     return None if document.findings else contract
 
@@ -90,7 +93,11 @@ def _rules(document: Document, event: Record, checks: Sequence[Mapping[str, Any]
             if not NAME.fullmatch(check.get("name", "")):
                 document.fault(place, "needs a name of lower case letters, digits and _: it becomes the reason")
                 continue
-            rule = Rule(check["name"], str(check["implementation"]), check.get("description", ""))
+            severity = check.get("severity", "error")
+            if severity not in get_args(Severity):
+                document.fault((*place, "severity"), f"must be one of {', '.join(get_args(Severity))}")
+                continue
+            rule = Rule(check["name"], str(check["implementation"]), check.get("description", ""), severity)
             _check_rule(document, (*place, "implementation"), connection, rule)
             rules.append(rule)
     names = [rule.name for rule in rules]
@@ -156,6 +163,28 @@ def _sla(document: Document, name: str, unit: str) -> int:
             return value
     document.fault(("slaProperties",), f"lacks {name}")
     return 0
+
+
+def _has_sla(document: Document, name: str) -> bool:
+    return any(sla["property"] == name for sla in document.data.get("slaProperties") or [])
+
+
+def _expected(document: Document, value: Any) -> Expected:  # noqa: ANN401 - as above
+    place: Place = ("customProperties",)
+    numbers = {"volume_lowest": (0.0, 1.0), "volume_highest": (1.0, float("inf")), "late_share": (0.0, 1.0)}
+    if not isinstance(value, dict) or not set(value) <= {*numbers, "severities"}:
+        document.fault(place, f"expected knows {', '.join(numbers)} and severities")
+        return Expected()
+    for name, (lowest, highest) in numbers.items():
+        found = value.get(name, lowest)
+        if isinstance(found, bool) or not isinstance(found, int | float) or not lowest <= found <= highest:
+            document.fault(place, f"expected's {name} must be a number from {lowest} to {highest}")
+            return Expected()
+    severities = value.get("severities", {})
+    if not isinstance(severities, dict) or not set(severities.values()) <= set(get_args(Severity)):
+        document.fault(place, f"expected's severities must be expectations with {' or '.join(get_args(Severity))} each")
+        return Expected()
+    return Expected(**value)
 
 
 def _exports(document: Document, tables: Sequence[Table], value: Any) -> tuple[Export, ...]:  # noqa: ANN401 - as above

@@ -1,15 +1,16 @@
 """What a contract says, as values: everything else in the project is derived from these."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 import pyarrow as pa
 
 FieldType = Literal["string", "integer", "number", "boolean", "timestamp", "date"]
-Access = Literal["produce", "consume", "write", "read"]
+Access = Literal["produce", "consume", "describe", "write", "read"]
 ExportFormat = Literal["orc", "csv"]
+Severity = Literal["error", "warning"]
 
 ARROW_TYPES: Mapping[FieldType, pa.DataType] = {
     "string": pa.string(),
@@ -118,16 +119,39 @@ class Topic:
 
 @dataclass(frozen=True)
 class Rule:
-    """What must be true of a message: a DuckDB boolean expression over its fields."""
+    """What must be true of a message: a DuckDB boolean expression over its fields.
+
+    The decoder refuses what breaks a rule of any severity; the severity says how validation takes it in a table.
+    """
 
     name: str
     expression: str
     description: str
+    severity: Severity = "error"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What validation expects of a table as a whole, beside what every row must be.
+
+    A business date has from `volume_lowest` to `volume_highest` times the rows of its weekday in the weeks before; at
+    most `late_share` of the rows are committed later than the freshness says.
+    """
+
+    volume_lowest: float = 0.5
+    volume_highest: float = 2.0
+    late_share: float = 0.05
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+
+    def severity(self, expectation: str, otherwise: Severity) -> Severity:
+        return self.severities.get(expectation, otherwise)
 
 
 @dataclass(frozen=True)
 class Role:
-    """Who may do what: produce to or consume the topic, write (and read) or read the tables."""
+    """Who may do what: produce to or consume the topic, write (and read) or read the tables; or describe: see how far
+    both have come, and no message or row.
+    """
 
     name: str
     access: Access
@@ -157,6 +181,9 @@ class Contract:
     exports: tuple[Export, ...]
     freshness_seconds: int
     cutoff_hours: int
+    expected: Expected = field(default_factory=Expected)
+    retention_days: int | None = None
+    """How long the tables keep a business date; None: for ever."""
 
     @property
     def major(self) -> int:

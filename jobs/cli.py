@@ -1,6 +1,11 @@
-"""`tillstream streams`: where the streams into the lake stand, and a new checkpoint for one that lost its own."""
+"""`tillstream streams`: where the streams into the lake stand, and a new checkpoint for one that lost its own; and what
+needs all that a stream needs: `tillstream quarantine redrive`, `tillstream replay`.
+"""
 
 import json
+import sys
+from collections.abc import Mapping
+from datetime import datetime
 
 import click
 from rich.console import Console
@@ -11,7 +16,16 @@ from contracts import Contract
 from jobs.errors import IngestError
 from jobs.ingest.rebuild import rebuild as rebuild_feed
 from jobs.ingest.topic import Topics
+from jobs.keys import master_key
+from jobs.messages import TopicReader
+from jobs.redrive import Redrive, Redriven
+from jobs.refused import Refused
+from jobs.replay.replay import Replay, Replayed
+from jobs.replay.standing import Span, refused_in
+from lake.cli import quarantine
 from lake.objects import ObjectStore
+from lake.places import Place
+from lake.quarantine import find
 from lake.settings import LakeSettings
 from lake.status import Committed, committed
 from lake.tables import DeltaTables
@@ -62,6 +76,159 @@ def rebuild(feed: str, accept_new_topic: bool, as_data: bool) -> None:
     click.echo(
         f"{feed}: generation {begun.generation} begins at offsets {dict(begun.starting_offsets)}. Start the stream."
     )
+
+
+@quarantine.command()
+@click.argument("places", nargs=-1, metavar="[TOPIC:PARTITION:OFFSET…]")
+@click.option("--feed", help="All of this feed, or those of it that the other options choose.")
+@click.option("--reason", help="With --feed: only what was refused for this reason.")
+@click.option("--store", help="With --feed: only with this store as the message's key.")
+@click.option("--dry-run", is_flag=True, help="Only say what would become of them.")
+@_json
+def redrive(
+    places: tuple[str, ...], feed: str | None, reason: str | None, store: str | None, dry_run: bool, as_data: bool
+) -> None:
+    """Bring quarantined messages into the tables, once what was wrong is put right: the contract, the store's entry.
+
+    Each is judged again as it came and committed under its original offset; nothing is published. The feed's stream is
+    ended by that and must be started again, as after a rebuild. Doing it twice changes nothing.
+
+    Exit 0: all of them are in the tables now; 1: some are refused again, each with its reason.
+    """
+    if bool(places) == bool(feed):
+        raise click.UsageError("name either messages (topic:partition:offset) or --feed")
+    tables = _tables()
+    chosen = [Place.parse(each) for each in places] if places else _found(tables, feed, reason, store)
+    outcomes = {}
+    for contract in contracts.load().values():
+        if own := [place for place in chosen if place.topic == contract.topic.name]:
+            job = Redrive(contract, tables, Topics(KafkaSettings.from_env()), master_key())
+            outcomes[contract.feed] = job.run(own, dry=dry_run)
+    _print_redriven(outcomes, dry_run=dry_run, as_data=as_data)
+    sys.exit(1 if any(outcome.refused for outcome in outcomes.values()) else 0)
+
+
+def _found(tables: DeltaTables, feed: str | None, reason: str | None, store: str | None) -> list[Place]:
+    return [each.place for each in find(tables, feed, reason, store)]
+
+
+def _print_redriven(outcomes: Mapping[str, Redriven], *, dry_run: bool, as_data: bool) -> None:
+    if as_data:
+        feeds = {name: _redriven(each) for name, each in outcomes.items()}
+        click.echo(json.dumps({"dry_run": dry_run, "feeds": feeds}))
+        return
+    for name, outcome in outcomes.items():
+        _show_redriven(name, outcome, dry_run=dry_run)
+
+
+def _redriven(outcome: Redriven) -> dict[str, object]:
+    return {
+        "accepted": [str(place) for place in outcome.accepted],
+        "duplicates": [str(place) for place in outcome.duplicates],
+        "finished": [str(place) for place in outcome.finished],
+        "refused": [_refused(each) for each in outcome.refused],
+        "generation": outcome.generation,
+    }
+
+
+def _refused(refused: Refused) -> dict[str, str]:
+    return {"message": str(refused.place), "reason": refused.reason, "detail": refused.detail}
+
+
+def _show_redriven(feed: str, outcome: Redriven, *, dry_run: bool) -> None:
+    verb = "would become" if dry_run else "became"
+    click.echo(f"{feed}: {len(outcome.accepted)} {verb} rows, {len(outcome.duplicates)} {verb} duplicates")
+    if outcome.finished:
+        click.echo(f"{len(outcome.finished)} were in the tables already, and left quarantine")
+    for each in outcome.refused:
+        click.echo(f"{each.place} stays in quarantine: {each.reason}: {each.detail}")
+    if outcome.generation is not None:
+        click.echo(f"the stream goes on in generation {outcome.generation}: start it again")
+
+
+@click.command()
+@click.argument("feed")
+@click.option(
+    "--business-date",
+    "dates",
+    type=click.DateTime(["%Y-%m-%d"]),
+    multiple=True,
+    required=True,
+    help="Of this business date (repeat for more).",
+)
+@click.option("--store", "stores", multiple=True, help="Only of this store (repeat for more).")
+@click.option(
+    "--source",
+    type=click.Choice(["kafka", "quarantine"]),
+    default="kafka",
+    show_default=True,
+    help="kafka: rows that are there, or are missing, made anew. quarantine: refused messages brought in.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would differ.")
+@_json
+def replay(
+    feed: str, dates: tuple[datetime, ...], stores: tuple[str, ...], source: str, dry_run: bool, as_data: bool
+) -> None:
+    """Make the rows of some business dates of FEED anew, after a fix, or where objects were lost.
+
+    Each message is decoded again, and its rows take the old ones' place under the same offset, in one commit a table.
+    Every other row stays as it is, which is compared before. The stream may go on meanwhile. Run twice, it finds
+    nothing to do; after a kill, run it again. From quarantine it is a redrive of what was refused.
+
+    Exit 0: done; 1: some messages would be refused today. Those keep their rows, or stay in quarantine.
+    """
+    contract, tables = _contract(feed), _tables()
+    topics, span = Topics(KafkaSettings.from_env()), Span(frozenset(each.date() for each in dates), frozenset(stores))
+    if source == "quarantine":
+        places = refused_in(tables, contract, span)
+        outcome = Redrive(contract, tables, topics, master_key()).run(places, dry=dry_run)
+        _print_redriven({feed: outcome}, dry_run=dry_run, as_data=as_data)
+        sys.exit(1 if outcome.refused else 0)
+    with (
+        Console(stderr=True).status("replaying") as status,
+        TopicReader.connected(KafkaSettings.from_env()) as reader,
+    ):
+        job = Replay(contract, tables, topics, reader, master_key(), status.update)
+        done = job.run(span, dry=dry_run)
+    if as_data:
+        click.echo(json.dumps({"feed": feed, "dry_run": dry_run, **_replayed(done)}))
+    else:
+        _show_replayed(feed, done, dry_run=dry_run)
+    sys.exit(1 if done.refused else 0)
+
+
+def _replayed(done: Replayed) -> dict[str, object]:
+    return {
+        "messages": done.messages,
+        "restored": done.restored,
+        "refused": [_refused(each) for each in done.refused],
+        "tables": [
+            {
+                "table": each.table,
+                "rows_before": each.before,
+                "rows_after": each.after,
+                "differing": each.differing,
+                "unreadable": list(each.lost),
+                "objects_replaced": len(each.replaced),
+                "objects_made": len(each.made),
+                "version": done.versions.get(each.table),
+            }
+            for each in done.changes
+        ],
+    }
+
+
+def _show_replayed(feed: str, done: Replayed, *, dry_run: bool) -> None:
+    console = Console()
+    table = Table("table", "rows before", "after", "differing", "unreadable", "objects replaced", "by", "version")
+    for each in done.changes:
+        figures = (each.before, each.after, each.differing, len(each.lost), len(each.replaced), len(each.made))
+        table.add_row(each.table, *(f"{figure:,}" for figure in figures), str(done.versions.get(each.table, "")))
+    console.print(table)
+    for refused in done.refused:
+        click.echo(f"{refused.place} would be refused today and keeps its rows: {refused.reason}: {refused.detail}")
+    what = "would be made anew" if dry_run else "were decoded again"
+    click.echo(f"{feed}: {done.messages:,} messages {what}, {done.restored:,} of them had no row")
 
 
 def _tables() -> DeltaTables:

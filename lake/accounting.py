@@ -32,7 +32,9 @@ class Span:
 
 @dataclass(frozen=True)
 class Partition:
-    """What the offsets from `start` to `end` (not included) of a partition have become."""
+    """What the offsets from `start` to `end` (not included) of a partition have become. `expired` counts those that
+    nothing is left of because a retention removed it.
+    """
 
     partition: int
     start: int
@@ -40,6 +42,7 @@ class Partition:
     rows: int
     quarantined: int
     duplicates: int
+    expired: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,9 @@ class Child:
 class Feed:
     """What is to be proven. `start` and `end` by partition; the end is not included.
 
-    `other_topics` are the ids the feed's topic had before: their rows are left for accounts of their own.
+    `other_topics` are the ids the feed's topic had before: their rows are left for accounts of their own. `expired`
+    are the offsets, by partition, whose rows a retention has removed: they need not have become anything, and what is
+    left of them need not be whole.
     """
 
     topic_id: str
@@ -76,6 +81,7 @@ class Feed:
     quarantine: str
     duplicates: str
     other_topics: frozenset[str] = frozenset()
+    expired: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
 
 
 @dataclass
@@ -115,6 +121,7 @@ class _Window:
         starts = np.array([feed.start[each] for each in self.numbers], np.int64)[:, None]
         ends = np.array([feed.end[each] for each in self.numbers], np.int64)[:, None]
         self.due = (offsets >= starts) & (offsets < ends)
+        self.kept = self.due & ~self._expired(shape)
         self.parents, self.quarantined, self.duplicates = (np.zeros(shape, np.uint8) for _ in range(3))
         self.total = np.zeros(shape, np.int64)
         self.items = {child.name: _Items(shape) for child in feed.children}
@@ -150,21 +157,33 @@ class _Window:
                 rows=int(self.parents[row][due].sum()),
                 quarantined=int(self.quarantined[row][due].sum()),
                 duplicates=int(self.duplicates[row][due].sum()),
+                expired=int((due & ~self.kept[row] & (self._outcomes()[row] == 0)).sum()),
             )
 
     def faults(self) -> Iterator[Fault]:
         yield from self.strays
-        outcomes = self.parents.astype(np.int64) + self.quarantined + self.duplicates
-        yield from self._where("gap", self.feed.parent, self.due & (outcomes == 0))
+        outcomes = self._outcomes()
+        yield from self._where("gap", self.feed.parent, self.kept & (outcomes == 0))
         yield from self._where("twice", self.feed.parent, self.due & (outcomes > 1))
         yield from self._where("beyond", self.feed.parent, ~self.due & (self.parents > 0))
         for child in self.feed.children:
             items = self.items[child.name]
-            yield from self._where("parentless", child.name, self.due & (items.count > 0) & (self.parents == 0))
-            yield from self._where("items", child.name, self.due & ~items.in_order())
+            yield from self._where("parentless", child.name, self.kept & (items.count > 0) & (self.parents == 0))
+            yield from self._where("items", child.name, self.kept & ~items.in_order())
             if child.amount:
                 off = (items.amount != self.total) & (self.parents == 1)
-                yield from self._where("money", child.name, self.due & off)
+                yield from self._where("money", child.name, self.kept & off)
+
+    def _outcomes(self) -> Numbers:
+        outcomes: Numbers = self.parents.astype(np.int64) + self.quarantined + self.duplicates
+        return outcomes
+
+    def _expired(self, shape: tuple[int, int]) -> Flags:
+        expired: Flags = np.zeros(shape, np.bool_)
+        for row, number in enumerate(self.numbers):
+            for first, last in self.feed.expired.get(number, ()):
+                expired[row, max(first - self.edge, 0) : max(last + 1 - self.edge, 0)] = True
+        return expired
 
     def _where(self, kind: str, table: str, off: Flags) -> Iterator[Fault]:
         for row, number in enumerate(self.numbers):
@@ -254,6 +273,7 @@ def _sum(one: Partition, other: Partition) -> Partition:
         one.rows + other.rows,
         one.quarantined + other.quarantined,
         one.duplicates + other.duplicates,
+        one.expired + other.expired,
     )
 
 

@@ -24,7 +24,7 @@ from lake.settings import LakeSettings
 from lake.tables import DeltaTables
 from lake.verify import Report
 from lake.verify import verify as prove
-from topics.connection import connect
+from topics.connection import Connection
 from topics.settings import KafkaSettings
 
 _json = click.option("--json", "as_data", is_flag=True, help="Print JSON for programs.")
@@ -40,7 +40,7 @@ def verify(feeds: tuple[str, ...], without_broker: bool, as_data: bool) -> None:
     Exit 0: all is sound; 1: something is off.
     """
     chosen = _chosen(feeds)
-    broker = None if without_broker else connect(KafkaSettings.from_env())
+    broker = None if without_broker else Connection.to(KafkaSettings.from_env())
     with Console(stderr=True).status("verifying") as status:
         report = prove(_tables(), chosen, broker, lambda what: status.update(f"verifying {what}"))
     if as_data:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from deltalake import CommitProperties, PostCommitHookProperties, Transaction
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
@@ -23,6 +23,8 @@ from lake.tables import DeltaTables
 # The shared tables meet the commits of the other feeds, every table those of a compaction. Appends never collide for
 # good: each try only takes the next version.
 _RETRIES = 100
+# But with what removes rows they do, until the table is looked at again.
+_LOOKS = 5
 # Every look at a table reads the log back to its last checkpoint.
 _CHECKPOINT_EVERY = 20
 # Checkpoints are written below, where their failure is not taken for that of the commit. A clean-up is a job of its
@@ -89,30 +91,39 @@ def _commit(
         raise _fenced(manifest, name, done)
     if done == manifest.batch:
         return table.version()
-    try:
-        table.create_write_transaction(
-            [_add(each) for each in manifest.objects.get(name, ())],
-            "append",
-            table.schema(),
-            partition_by=table.metadata().partition_columns,
-            commit_properties=CommitProperties(
-                custom_metadata=_metadata(manifest),
-                app_transactions=[Transaction(manifest.application_id, manifest.batch)],
-                max_commit_retries=_RETRIES,
-            ),
-            post_commithook_properties=_NO_HOOKS,
-        )
-    except CommitFailedError as error:
-        tables.refresh(name)
-        done = tables.transaction_version(name, manifest.application_id)
-        if done is not None and done >= manifest.batch:
-            raise _fenced(manifest, name, done) from error
-        raise _not_committed(manifest, name, error) from error
-    except (DeltaError, OSError) as error:
-        raise _not_committed(manifest, name, error) from error
+    for attempt in range(1, _LOOKS + 1):
+        try:
+            _append(table, manifest, name)
+        except CommitFailedError as error:
+            tables.refresh(name)
+            done = tables.transaction_version(name, manifest.application_id)
+            if done is not None and done >= manifest.batch:
+                raise _fenced(manifest, name, done) from error
+            # Rows were removed since the last look, by a retention or a redrive: nothing that an append depends on.
+            if attempt == _LOOKS:
+                raise _not_committed(manifest, name, error) from error
+        except (DeltaError, OSError) as error:
+            raise _not_committed(manifest, name, error) from error
+        else:
+            break
     on_commit(name)
     tables.committed(name, manifest.application_id, manifest.batch)
     return table.version()
+
+
+def _append(table: DeltaTable, manifest: BatchManifest, name: str) -> None:
+    table.create_write_transaction(
+        [_add(each) for each in manifest.objects.get(name, ())],
+        "append",
+        table.schema(),
+        partition_by=table.metadata().partition_columns,
+        commit_properties=CommitProperties(
+            custom_metadata=_metadata(manifest),
+            app_transactions=[Transaction(manifest.application_id, manifest.batch)],
+            max_commit_retries=_RETRIES,
+        ),
+        post_commithook_properties=_NO_HOOKS,
+    )
 
 
 def _add(each: DataObject) -> AddAction:

@@ -3,10 +3,16 @@
 The answer is put together from the tables' rows, from the log and from the manifest of the batch.
 """
 
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
 
 from contracts import Contract
 from contracts.events import EVENT_ID
@@ -170,7 +176,7 @@ def _object(tables: DeltaTables, contracts: Mapping[str, Contract], key: str) ->
         last=name.last if name else None,
         size=len(body),
         state=state,
-        intact=names.digest(body) == name.digest if name else None,
+        intact=names.digest(body) == expected if (expected := names.digest_of(path)) else None,
         batch=_batch(tables, batch) if ours else None,
     )
 
@@ -181,13 +187,34 @@ def _claim_of(tables: DeltaTables, contracts: Mapping[str, Contract], name: name
 
 
 def _holding(tables: DeltaTables, of_tables: Sequence[str], topic_id: str, place: Place) -> Iterator[str]:
-    """Objects named for a range that the place lies in. Compacted ones are named for nothing."""
+    """Objects named for a range that the place lies in, and compacted ones that have its rows."""
     for table in of_tables:
-        for uri in sorted(tables.last_seen(table).file_uris()):
-            name = names.parse(uri)
-            ours = name and (name.topic_id, name.partition) == (topic_id, place.partition)
-            if name and ours and name.first <= place.offset <= name.last:
-                yield uri
+        handle = tables.last_seen(table)
+        for path in sorted(_around(handle, place)):
+            name = names.parse(path)
+            if name is None:
+                holds = _holds(tables.store.get(f"{table}/{path}"), topic_id, place)
+            else:
+                ours = (name.topic_id, name.partition) == (topic_id, place.partition)
+                holds = ours and name.first <= place.offset <= name.last
+            if holds:
+                yield f"{tables.table_uri(table)}/{path}"
+
+
+def _around(table: DeltaTable, place: Place) -> Iterator[str]:
+    """The objects that can have rows of the place, by what the log says of them."""
+    for row in pa.table(table.get_add_actions(flatten=True)).to_pylist():
+        low, high = row.get("min.kafka_offset"), row.get("max.kafka_offset")
+        if low is None or high is None or low <= place.offset <= high:
+            yield row["path"]
+
+
+def _holds(body: bytes, topic_id: str, place: Place) -> bool:
+    rows = pq.read_table(io.BytesIO(body), columns=list(_PLACE_COLUMNS))
+    wanted = zip(_PLACE_COLUMNS, (topic_id, place.partition, place.offset), strict=True)
+    for column, value in wanted:
+        rows = rows.filter(pc.equal(rows[column], value))
+    return bool(rows.num_rows)
 
 
 def _rows(tables: DeltaTables, table: str, columns: Sequence[str], condition: str) -> Iterator[Mapping[str, Any]]:

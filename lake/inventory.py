@@ -1,6 +1,6 @@
 """Do the objects of a table and its log agree? By listing the one and reading the other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +9,7 @@ from deltalake import DeltaTable
 
 from lake import names
 from lake.objects import ObjectInfo, ObjectStore
+from lake.status import Committed
 from lake.tables import DeltaTables
 
 # Whoever writes objects commits them sooner than this, or was killed.
@@ -29,12 +30,15 @@ class Inventory:
     altered: tuple[str, ...]
 
 
-def take(tables: DeltaTables, name: str, is_pending: Callable[[names.ObjectName], bool]) -> Inventory:
+def take(
+    tables: DeltaTables, name: str, is_pending: Callable[[names.ObjectName], bool], now: datetime | None = None
+) -> Inventory:
     """Compare the objects of a table with its log.
 
     `is_pending` says whether an object of this name can belong to a batch that is not committed yet. Objects are listed
     first: what is committed meanwhile is then in the log that is read after.
     """
+    now = now or datetime.now(UTC)
     found = _listed(tables.store, name)
     table = tables.table(name)
     logged = _logged(table)
@@ -42,7 +46,7 @@ def take(tables: DeltaTables, name: str, is_pending: Callable[[names.ObjectName]
     unlogged = [
         path
         for path, info in found.items()
-        if path not in logged and path not in removed and not _pending(path, info, is_pending)
+        if path not in logged and path not in removed and not _pending(path, info, is_pending, now)
     ]
     # Committed and written since the listing, or gone.
     missing = [path for path in logged if path not in found and not tables.store.exists(f"{name}/{path}")]
@@ -57,6 +61,12 @@ def take(tables: DeltaTables, name: str, is_pending: Callable[[names.ObjectName]
     )
 
 
+def pending_behind(claims: Iterable[Committed]) -> Callable[[names.ObjectName], bool]:
+    """Whether an object has offsets behind the committed end of its feed."""
+    ends = {(claim.topic_id, partition): end for claim in claims for partition, end in claim.end_offsets.items()}
+    return lambda name: name.last >= ends.get((name.topic_id, name.partition), 0)
+
+
 def _listed(store: ObjectStore, name: str) -> dict[str, ObjectInfo]:
     prefix = f"{name}/"
     objects = ((info.key.removeprefix(prefix), info) for info in store.list(prefix))
@@ -69,7 +79,7 @@ def _logged(table: DeltaTable) -> dict[str, int]:
     return dict(zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True))
 
 
-def _pending(path: str, info: ObjectInfo, is_pending: Callable[[names.ObjectName], bool]) -> bool:
+def _pending(path: str, info: ObjectInfo, is_pending: Callable[[names.ObjectName], bool], now: datetime) -> bool:
     if name := names.parse(path):
         return is_pending(name)
-    return info.modified > datetime.now(UTC) - BEING_WRITTEN
+    return info.modified > now - BEING_WRITTEN

@@ -8,13 +8,18 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 BATCHES = "_batches"
+SNAPSHOT_SUFFIX = ".sequences.parquet"
 _DIGEST_LENGTH = 16
 _NAME = re.compile(
     r"(?P<topic_id>[A-Za-z0-9_-]+)-(?P<partition>\d+)-(?P<first>\d+)-(?P<last>\d+)"
     r"\.(?P<digest>[0-9a-f]{16})\.parquet"
 )
+_BUSINESS_DATE = re.compile(r"(?:^|/)dt=(\d{4}-\d\d-\d\d)(?:/|$)")
+
+_REWRITTEN = re.compile(r"[a-z]+\.(?P<digest>[0-9a-f]{16})\.parquet")
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,21 @@ def object_path(
     return "/".join([*folders, str(ObjectName(topic_id, partition, first, last, digest(body)))])
 
 
+def rewritten_path(partition_values: Mapping[str, str], why: str, body: bytes) -> str:
+    """The path of an object that took the rows of others: named for why (`compacted`, `replayed`) and for its content,
+    as their offsets may be any.
+    """
+    folders = [f"{column}={value}" for column, value in partition_values.items()]
+    return "/".join([*folders, f"{why}.{digest(body)}.parquet"])
+
+
+def digest_of(path: str) -> str | None:
+    """The digest an object is named for, or None where others named it."""
+    name = parse(path)
+    match = _REWRITTEN.fullmatch(path.rpartition("/")[2])
+    return name.digest if name else match["digest"] if match else None
+
+
 def digest(body: bytes) -> str:
     """The part of an object's name that stands for its content."""
     return hashlib.sha256(body).hexdigest()[:_DIGEST_LENGTH]
@@ -53,6 +73,12 @@ def parse(path: str) -> ObjectName | None:
     )
 
 
+def business_date(path: str) -> date | None:
+    """The business date of the partition in an object's path, or None where its table has none."""
+    match = _BUSINESS_DATE.search(path)
+    return date.fromisoformat(match[1]) if match else None
+
+
 def manifest_key(feed: str, generation: int, batch: int) -> str:
     return f"{BATCHES}/{feed}/{generation}/{batch:012d}.json"
 
@@ -64,7 +90,18 @@ def batch_of(key: str) -> tuple[str, int, int]:
 
 
 def snapshot_key(feed: str, generation: int, batch: int) -> str:
-    return f"{BATCHES}/{feed}/{generation}/{batch:012d}.sequences.parquet"
+    return f"{BATCHES}/{feed}/{generation}/{batch:012d}{SNAPSHOT_SUFFIX}"
+
+
+def snapshot_of(key: str) -> tuple[str, int, int]:
+    """Feed, generation and batch of a snapshot's key."""
+    _, feed, generation, name = key.split("/")
+    return feed, int(generation), int(name.removesuffix(SNAPSHOT_SUFFIX))
+
+
+def checkpoints_prefix(feed: str) -> str:
+    """Where Spark's checkpoints of a feed are, in the bucket for checkpoints: one folder a generation."""
+    return f"ingest/{feed}/"
 
 
 def generation_key(feed: str) -> str:

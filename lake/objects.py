@@ -17,16 +17,21 @@ from functools import cache
 
 import boto3
 import obstore
+import pyarrow as pa
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from deltalake.fs import DeltaStorageHandler
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
+from pyarrow.fs import PyFileSystem
 
 from lake.errors import LakeError, ObjectExists, ObjectMissing
 from lake.settings import bucket_of
 
 # S3 answers 409 to a conditional put that meets another one in flight; the one that comes again gets a real answer.
 _CONFLICT_ATTEMPTS = 5
+# An object up to this is fetched at once: a request more costs more than the bytes.
+WHOLE_BYTES = 32 << 20
 # A put mostly waits for S3.
 _PUTS_AT_ONCE = 8
 
@@ -79,9 +84,19 @@ class ObjectStore:
                 raise ObjectMissing(f"There is no object {self.uri}/{key}.") from error
             raise self._failed("read", key, error) from error
 
-    def put(self, key: str, body: bytes) -> None:
+    def open(self, key: str, size_bytes: int) -> pa.NativeFile:
+        """An object as a file: a small one is fetched whole, of a large one what is then read. Close it."""
+        try:
+            if size_bytes <= WHOLE_BYTES:
+                return pa.BufferReader(pa.py_buffer(obstore.get(self._store_of_many(), key).bytes()))
+            handler = DeltaStorageHandler(self.uri, self.storage_options(), {key: size_bytes})
+            return PyFileSystem(handler).open_input_file(key)
+        except (BaseError, OSError) as error:
+            raise self._failed("read", key, error) from error
+
+    def put(self, key: str, body: bytes, content_type: str | None = None) -> None:
         """Write an object whole or not at all; S3 compares the SHA-256 before it takes it."""
-        self._put(key, body, {})
+        self._put(key, body, {"ContentType": content_type} if content_type else {})
 
     def put_all(self, objects: Sequence[tuple[str, bytes]]) -> None:
         """Write every object (key, body) as `put` does, side by side; return when S3 has them all.
@@ -118,6 +133,13 @@ class ObjectStore:
         except ClientError as error:
             raise self._failed("listed", prefix, error) from error
 
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is gone is not missed. The bucket keeps its versions for a while."""
+        try:
+            self._client.delete_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            raise self._failed("deleted", key, error) from error
+
     def storage_options(self) -> dict[str, str]:
         """What delta-rs must be told to reach this bucket with the credentials of this moment.
 
@@ -152,11 +174,11 @@ class ObjectStore:
             self._many = options, made
         return self._many[1]
 
-    def _put(self, key: str, body: bytes, condition: Mapping[str, str]) -> None:
+    def _put(self, key: str, body: bytes, more: Mapping[str, str]) -> None:
         checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
             try:
-                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **condition)
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **more)
             except ClientError as error:
                 if _code(error) == "ConditionalRequestConflict" and attempt < _CONFLICT_ATTEMPTS:
                     continue

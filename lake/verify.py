@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from confluent_kafka.admin import AdminClient
 
 from contracts import Contract, system_tables
-from lake import accounting, curated, inventory
+from lake import accounting, curated, expired, inventory
 from lake.accounting import Fault, Partition, Span
 from lake.errors import Unreadable
 from lake.names import ObjectName
 from lake.status import Committed, Era, committed, eras
 from lake.tables import DeltaTables, scan
+from topics.connection import Connection
 from topics.watermarks import Watermarks, watermarks
 
 _NAMED_OBJECTS = 20
@@ -49,6 +49,7 @@ class PartitionReport:
     quarantined: int
     duplicates: int
     lag: int | None
+    expired: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Report:
 def verify(
     tables: DeltaTables,
     contracts: Mapping[str, Contract],
-    broker: AdminClient | None,
+    broker: Connection | None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Prove the feeds of these contracts. Without a broker, ends and lag are not compared with it.
@@ -94,8 +95,7 @@ def verify(
         if claim is None:
             continue
         claims[contract.feed] = claim
-        # A client is false where nothing is queued in it: it has to be asked whether it is there.
-        ends = watermarks(broker, claim.topic) if broker is not None else None
+        ends = watermarks(broker, claim.topic) if broker else None
         feeds.append(_feed_report(tables, contract, claim, ends))
     progress("curated tables")
     findings = list(_curated_findings(tables))
@@ -117,9 +117,11 @@ def _feed_report(tables: DeltaTables, contract: Contract, claim: Committed, brok
     findings: list[Finding] = []
     ingested = eras(tables.store, claim)
     read = _reader(tables, contract)
+    # Before the rows: offsets are let go first, and their rows after.
+    gone = expired.load(tables.store, contract.feed)
     for era in ingested:
         try:
-            result = accounting.account(_to_prove(contract, era, {each.topic_id for each in ingested}), read)
+            result = accounting.account(_to_prove(contract, era, {each.topic_id for each in ingested}, gone), read)
         except Unreadable as error:
             findings.append(Finding("unreadable", contract.parent.name, 1, f"{contract.feed} was not counted: {error}"))
             continue
@@ -139,7 +141,7 @@ def _feed_report(tables: DeltaTables, contract: Contract, claim: Committed, brok
     )
 
 
-def _to_prove(contract: Contract, era: Era, topic_ids: set[str]) -> accounting.Feed:
+def _to_prove(contract: Contract, era: Era, topic_ids: set[str], gone: expired.Expired) -> accounting.Feed:
     return accounting.Feed(
         topic_id=era.topic_id,
         start=era.start,
@@ -149,6 +151,7 @@ def _to_prove(contract: Contract, era: Era, topic_ids: set[str]) -> accounting.F
         quarantine=system_tables.QUARANTINE,
         duplicates=system_tables.DUPLICATES,
         other_topics=frozenset(topic_ids - {era.topic_id}),
+        expired=gone.spans.get(era.topic_id, {}),
     )
 
 
@@ -187,6 +190,7 @@ def _partition(each: Partition, era: Era, broker: Watermarks | None) -> Partitio
         quarantined=each.quarantined,
         duplicates=each.duplicates,
         lag=lag,
+        expired=each.expired,
     )
 
 
@@ -259,14 +263,7 @@ Pending = Callable[[ObjectName], bool]
 def _inventoried(
     tables: DeltaTables, contracts: Mapping[str, Contract], claims: Mapping[str, Committed]
 ) -> Iterator[tuple[str, Pending]]:
-    ends = {
-        (claim.topic_id, partition): end for claim in claims.values() for partition, end in claim.end_offsets.items()
-    }
-
-    def pending(name: ObjectName) -> bool:
-        """Whether offsets of the object lie behind the committed end."""
-        return name.last >= ends.get((name.topic_id, name.partition), 0)
-
+    pending = inventory.pending_behind(claims.values())
     own = [table.name for feed in claims for table in contracts[feed].tables]
     for name in [*own, *(system_tables.SCHEMAS if claims else ())]:
         yield name, pending

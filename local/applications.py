@@ -40,14 +40,15 @@ class Conflict(ApplicationError):  # noqa: N818 - Kubernetes' 409
 
 @dataclass(frozen=True)
 class Submission:
-    """One start of a driver: its command line, its whole environment, the port of its web UI, and how long it may
-    take to end in good order.
+    """One start of a driver: its command line, its whole environment, the port of its web UI, how long it may take to
+    end in good order, and where it serves metrics of its own (empty: nowhere).
     """
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     ui_port: int
     grace_seconds: float
+    metrics_address: str = ""
 
 
 class Applications:
@@ -254,17 +255,18 @@ class Runner:
             )
         except (OSError, TillstreamError) as error:
             return lifecycle.submission_failed(status, str(error), time.time())
-        self._drivers[name] = _Running(process, submission.ui_port, submission.grace_seconds)
+        self._drivers[name] = _Running(process, submission)
         return lifecycle.submitted(status, time.time())
 
 
 class _Running:
     """A driver's process."""
 
-    def __init__(self, process: subprocess.Popen[bytes], ui_port: int, grace_seconds: float) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], submission: Submission) -> None:
         self.process = process
-        self.ui_port = ui_port
-        self.grace_seconds = grace_seconds
+        self.ui_port = submission.ui_port
+        self.metrics_address = submission.metrics_address
+        self.grace_seconds = submission.grace_seconds
         self._kill_after = float("inf")
         self._ready = self._gone = False
 
@@ -306,6 +308,8 @@ def _printed(name: str, status: Status, running: _Running | None) -> dict[str, A
             "pid": running.process.pid,
             "webUIPort": running.ui_port,
             "webUIAddress": f"127.0.0.1:{running.ui_port}",
+            # Not the operator's: in the cluster Prometheus finds a pod's port by its name.
+            "metricsAddress": running.metrics_address,
         }
     return {
         "applicationState": {"state": status.state, "errorMessage": status.message},

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from local.airflow.configuration import USER
 from local.environment import LOCAL, ROOT, RUN_DIRECTORY, Platform, StackError, only_stack, running_pid
@@ -36,17 +36,28 @@ def up(detach: bool) -> None:
     if detach:
         _detach()
         return
-    from local.stack import Stack  # noqa: PLC0415 - its imports take a second, which `--help` need not wait for
+    # The imports take a second, which `--help` need not wait for.
+    from local.monitoring import Monitoring, Pace  # noqa: PLC0415
+    from local.stack import Stack  # noqa: PLC0415
 
     _stop_on_sigterm()
     console = Console(stderr=True)
-    with only_stack(), Steps(console) as steps, Stack(UP_DIRECTORY, steps, SEED, with_airflow=True) as stack:
+    monitoring = Monitoring(UP_DIRECTORY / "monitoring", Pace(), with_airflow=True)
+    with (
+        only_stack(),
+        Steps(console) as steps,
+        Stack(UP_DIRECTORY, steps, SEED, with_airflow=True, monitoring=monitoring) as stack,
+    ):
         stack.start()
         with steps.step("Spark: the streams start"):
             stack.run_streams("ingest", "rollup")
+        with steps.step("Prometheus: every target answers"):
+            monitoring.await_targets()
         stack.platform().write()
         if stack.airflow:
             steps.say(f"Airflow: {stack.airflow.url}, user {USER}, password in {stack.airflow.home.password_file}")
+        for part in monitoring.parts():
+            steps.say(f"{part.name}: {part.address}")
         steps.say("Everything runs. `tillstream status` shows it; Ctrl-C or `make down` stops it.")
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
@@ -94,7 +105,9 @@ def status(as_data: bool) -> None:
         ]
         click.echo(json.dumps({"running": True, "pid": platform.pid, "directory": platform.directory, "parts": shown}))
     else:
-        table = Table("part", "address", "health", box=None, pad_edge=False)
+        # An address that is cut off cannot be asked.
+        address = Column("address", overflow="fold")
+        table = Table("part", address, "health", box=None, pad_edge=False)
         for part in parts:
             table.add_row(part.name, part.address, f"[{'green' if part.healthy else 'red'}]{part.says}[/]")
         Console().print(table)

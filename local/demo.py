@@ -32,20 +32,23 @@ from local.environment import StackError
 from local.findings import look
 from local.lifecycle import State
 from local.memory import MemorySampler
+from local.monitoring import Monitoring, Pace
 from local.progress import Steps
 from local.report.data import DagRun, Report
 from local.stack import Stack
 from local.submission import inherited
 from local.verdict import Verdict, judge
-from topics.connection import connect
+from topics.connection import Connection
 from topics.settings import KafkaSettings
 from topics.watermarks import watermarks
 
 STREAMS = ("ingest", "rollup")
-DAGS = ("export", "verify_lake", "reconcile_day")
+DAGS = ("export", "verify_lake", "reconcile_day", "validate_lake")
 CATCH_UP_SECONDS = 240
 END_SECONDS = 180
 DAG_SECONDS = 600
+# A run takes minutes; but each scrape and each look costs processor time that the streams need.
+PACE = Pace(scrape_seconds=5, look_factor=10)
 # Each look costs the emulated S3 a dozen requests.
 POLL_SECONDS = 1.5
 
@@ -59,14 +62,24 @@ class Replay:
     seed: int
 
 
+@dataclass(frozen=True)
+class Proof:
+    """`rolled_up`: when the curated table was computed from all that is committed, the last moment with streams."""
+
+    verdict: Verdict
+    dag_runs: Sequence[DagRun]
+    rolled_up: datetime
+
+
 def run(
     directory: Path, report_file: Path, replay: Replay, *, keep: bool, steps: Steps, with_airflow: bool = False
 ) -> tuple[Mapping[str, float], bool]:
     """Run the demo below `directory`; return the summary and whether all is as it must be. The report is written."""
     shutil.rmtree(directory, ignore_errors=True)
     began = datetime.now(UTC)
+    monitoring = Monitoring(directory / "monitoring", PACE, with_airflow=with_airflow)
     with (
-        Stack(directory, steps, replay.seed, with_airflow=with_airflow) as stack,
+        Stack(directory, steps, replay.seed, with_airflow=with_airflow, monitoring=monitoring) as stack,
         ThreadPoolExecutor(1, "fleet") as pool,
         Fleet(directory, replay, steps) as fleet,
         MemorySampler(lambda: {fleet.pid: "fleet of stores", **stack.pids()}) as memory,
@@ -81,13 +94,13 @@ def run(
         _await_none(stack.applications, "ingest", lambda: _not_begun(tables), steps, "Spark: every feed is warm")
         preparing.result()
         ledger = fleet.replay(stack.store_logins())
-        # Not before: two cores are few for two Spark drivers and a fleet.
-        stack.start_stream("rollup")
-        _catch_up(stack.applications, tables, steps)
-        verdict, dag_runs = _prove(stack, tables, ledger, steps)
-        failed = [f"Airflow: {run.dag} ended as {run.state}" for run in dag_runs if run.state != "success"]
+        _take_in(stack.applications, tables, steps)
+        proof = _prove(stack, tables, ledger, steps)
+        failed = [f"Airflow: {run.dag} ended as {run.state}" for run in proof.dag_runs if run.state != "success"]
         with steps.step("Terraform: the lifecycle rules have settled"):
             stack.provisioning.finish()
+        verdict = proof.verdict
+        boards_file = report_file.with_name(f"{report_file.stem}-boards.html")
         report = Report(
             summary=verdict.summary,
             passed=verdict.passed and not failed,
@@ -100,11 +113,14 @@ def run(
             troubles=verdict.troubles,
             steps=steps.finished,
             memory=memory.measured(),
-            dag_runs=dag_runs,
+            boards=boards_file.name,
+            dag_runs=proof.dag_runs,
         )
         with steps.step(f"Report: {report_file}"):
-            from local.report import write_report  # noqa: PLC0415 - its plots take a second to import
+            from local.report import record, write_boards, write_report  # noqa: PLC0415 - plots take a second to import
 
+            seen = record(monitoring.prometheus.url, began.timestamp(), proof.rolled_up.timestamp())
+            write_boards(seen, boards_file)
             write_report(report, report_file)
     if not keep:
         shutil.rmtree(directory)
@@ -167,13 +183,19 @@ def _not_begun(tables: DeltaTables) -> int:
     return sum(each is None or each.batch is None for each in found)
 
 
-def _catch_up(applications: Applications, tables: DeltaTables, steps: Steps) -> None:
-    """Wait until every message is committed, and the curated table is computed from all of them."""
+def _take_in(applications: Applications, tables: DeltaTables, steps: Steps) -> None:
+    """Wait until every message is committed."""
     described = contracts.load().values()
-    broker = connect(KafkaSettings.from_env())
+    broker = Connection.to(KafkaSettings.from_env())
 
     def messages_behind() -> int:
         return sum(_behind(tables, contract, watermarks(broker, contract.topic.name).high) for contract in described)
+
+    _await_none(applications, "ingest", messages_behind, steps, "The lake takes in what is left")
+
+
+def _follow(applications: Applications, tables: DeltaTables, steps: Steps) -> None:
+    """Wait until the curated table is computed from all that is committed."""
 
     def versions_behind() -> int:
         raw, done = tables.table("receipts"), None
@@ -183,7 +205,6 @@ def _catch_up(applications: Applications, tables: DeltaTables, steps: Steps) -> 
             done = curated.transaction_version(rollup_id("sales_per_minute", str(raw.metadata().id)))
         return raw.version() - (-1 if done is None else done)
 
-    _await_none(applications, "ingest", messages_behind, steps, "The lake takes in what is left")
     _await_none(applications, "rollup", versions_behind, steps, "The curated table follows")
 
 
@@ -207,35 +228,37 @@ def _await_none(applications: Applications, name: str, left: Callable[[], int], 
             time.sleep(POLL_SECONDS)
 
 
-def _prove(
-    stack: Stack, tables: DeltaTables, ledger: Mapping[str, Any], steps: Steps
-) -> tuple[Verdict, Sequence[DagRun]]:
-    """Stop the streams, then ask verify and reconcile, while the deliveries are made; judge what they say."""
-    for name in STREAMS:
-        stack.stop_stream(name)
-    if not stack.airflow:
-        stack.applications.suspend("export", suspend=False)
+def _prove(stack: Stack, tables: DeltaTables, ledger: Mapping[str, Any], steps: Steps) -> Proof:
+    """Make the curated table and the deliveries, reconcile the money meanwhile, verify at last; judge what they say."""
+    stack.stop_stream("ingest")
+    # Not before: two cores are few for two Spark drivers and a fleet.
+    stack.start_stream("rollup")
 
     def ask(verb: str) -> Any:  # noqa: ANN401 - what the verb prints
         with steps.step(f"tillstream {verb}"):
             return json.loads(stack.run_as("quality", "-m", "tillstream.cli", verb, "--json", accept=(0, 1)))
 
-    def await_states() -> list[DagRun]:
+    def deliver() -> None:
+        stack.applications.suspend("export", suspend=False)
+        with steps.step("Spark: deliveries as ORC and CSV"):
+            stack.applications.wait_for("export", {State.COMPLETED}, END_SECONDS)
+
+    with ThreadPoolExecutor(thread_name_prefix="proof") as pool:
+        reconciled, found = pool.submit(ask, "reconcile"), pool.submit(look, DeltaTables(tables.store))
+        # Where Airflow is, the deliveries are its own to make.
+        delivered = None if stack.airflow else pool.submit(deliver)
+        _follow(stack.applications, tables, steps)
+        rolled_up = datetime.now(UTC)
+        stack.stop_stream("rollup")
+        verified = pool.submit(ask, "verify")
         for name in STREAMS:
             with steps.step(f"Spark: {name} stops in good order"):
                 stack.applications.wait_for(name, {State.SUSPENDED}, END_SECONDS)
-        if stack.airflow:
-            return _run_dags(stack.airflow, steps)
-        with steps.step("Spark: deliveries as ORC and CSV"):
-            stack.applications.wait_for("export", {State.COMPLETED}, END_SECONDS)
-        return []
-
-    with ThreadPoolExecutor(thread_name_prefix="proof") as pool:
-        verified, reconciled = pool.submit(ask, "verify"), pool.submit(ask, "reconcile")
-        ended, found = pool.submit(await_states), pool.submit(look, tables)
-        dag_runs = ended.result()
+        dag_runs = _run_dags(stack.airflow, steps) if stack.airflow else []
+        if delivered:
+            delivered.result()
         verdict = judge(ledger, found.result(), verified=verified.result(), reconciled=reconciled.result())
-    return verdict, dag_runs
+    return Proof(verdict, dag_runs, rolled_up)
 
 
 def _run_dags(airflow: Airflow, steps: Steps) -> list[DagRun]:

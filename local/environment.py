@@ -7,7 +7,7 @@ secrets. The stack holds a lock while it lives, so nobody is led to a stack that
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,7 +27,13 @@ VERB_WORKLOADS = {
     "verify": "quality",
     "explain": "quality",
     "quarantine": "quality",
+    "quarantine redrive": "spark-ingest",
+    "replay": "spark-ingest",
     "reconcile": "quality",
+    "validate": "quality",
+    "compact": "upkeep",
+    "clean": "upkeep",
+    "exporter": "lake-exporter",
     "streams": "spark-ingest",
     "stores": "stores",
 }
@@ -103,12 +109,15 @@ def running_pid(run_directory: Path = RUN_DIRECTORY) -> int | None:
     return None
 
 
-def adopt(verb: str, run_directory: Path = RUN_DIRECTORY) -> None:
-    """Give this process the environment of the verb's workload, if a stack runs and nothing else was chosen."""
-    if verb not in VERB_WORKLOADS or "TILLSTREAM_LAKE_URI" in os.environ:
+def adopt(words: Sequence[str], run_directory: Path = RUN_DIRECTORY) -> None:
+    """Give this process the environment of the workload of the verb that begins so, if a stack runs and nothing else
+    was chosen.
+    """
+    workload = VERB_WORKLOADS.get(" ".join(words[:2])) or VERB_WORKLOADS.get(words[0])
+    if workload is None or "TILLSTREAM_LAKE_URI" in os.environ:
         return
     if platform := Platform.running(run_directory):
-        os.environ.update(platform.workloads[VERB_WORKLOADS[verb]])
+        os.environ.update(platform.workloads[workload])
 
 
 def _written_pid(run_directory: Path) -> int:

@@ -1,7 +1,10 @@
 """Is every part of the running stack well? Asked from outside, as any client would."""
 
+import json
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -14,9 +17,14 @@ from local.applications import ApplicationError, Applications
 from local.aws.emulator import HEALTH
 from local.environment import Part, Platform
 from local.lifecycle import State
+from local.monitoring.prometheus import query
+from orchestration.manifests import streams
 from topics.settings import KafkaSettings
 
 TIMEOUT_SECONDS = 5
+# After so long without the watchdog, the alarm outside the cluster goes off (terraform/modules/paging).
+WATCHDOG_SECONDS = 300
+Check = Callable[[Platform, Part], tuple[bool, str]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,17 @@ class Health:
 
 def examine(platform: Platform) -> list[Health]:
     """Ask every part; what cannot answer says why."""
-    checks = {"emulated AWS": _aws, "Kafka broker": _kafka, "workload tokens": _tokens, "Airflow": _airflow}
+    checks = {
+        "emulated AWS": _aws,
+        "Kafka broker": _kafka,
+        "workload tokens": _tokens,
+        "Airflow": _airflow,
+        "lake exporter": _answers("/metrics"),
+        "Prometheus": _prometheus,
+        "dashboards": _answers(),
+        "Alertmanager": _answers("/-/ready"),
+        "notifications": _notifications,
+    }
     found = []
     for part in platform.parts:
         healthy, says = checks.get(part.name, _application)(platform, part)
@@ -79,9 +97,49 @@ def _airflow(_: Platform, part: Part) -> tuple[bool, str]:
     return not sick, ", ".join(sick) or "answers; scheduler, DAG processor and triggerer are healthy"
 
 
+def _answers(path: str = "") -> Check:
+    def check(_: Platform, part: Part) -> tuple[bool, str]:
+        try:
+            httpx.get(part.address + path, trust_env=False, timeout=TIMEOUT_SECONDS).raise_for_status()
+        except httpx.HTTPError as error:
+            return False, f"does not answer: {error}"
+        return True, "answers"
+
+    return check
+
+
+def _prometheus(_: Platform, part: Part) -> tuple[bool, str]:
+    """It is well when all that it scrapes is."""
+    try:
+        answered = {
+            f"{each['metric']['job']} {each['metric']['instance']}": each["value"][1] == "1"
+            for each in query(part.address, "up")
+        }
+    except httpx.HTTPError as error:
+        return False, f"does not answer: {error}"
+    silent = sorted(name for name, up in answered.items() if not up)
+    if silent:
+        return False, f"gets no answer from {', '.join(silent)}"
+    return True, f"answers; {len(answered)} targets answer it"
+
+
+def _notifications(_: Platform, part: Part) -> tuple[bool, str]:
+    """The watchdog speaks through all of alerting; its silence is what an alarm outside would hear."""
+    file = Path(part.address)
+    lines = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
+    newest = max((line["time"] for line in lines if line["receiver"] == "watchdog"), default=None)
+    if newest is None:
+        return False, "the watchdog has not spoken yet"
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(newest)).total_seconds()
+    return seconds < WATCHDOG_SECONDS, f"the watchdog spoke {seconds:.0f} s ago"
+
+
 def _application(platform: Platform, part: Part) -> tuple[bool, str]:
     try:
         state = Applications(Path(platform.directory) / "applications").state(part.name)
     except ApplicationError as error:
         return False, str(error)
-    return state in (State.RUNNING, State.COMPLETED), state or "NEW"
+    # A stream is there to run; a batch job rests until somebody wants it.
+    rests = part.name not in {stream.name for stream in streams()}
+    well = {State.RUNNING, State.COMPLETED} | ({State.SUSPENDED} if rests else set())
+    return state in well, state or "NEW"

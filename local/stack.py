@@ -2,6 +2,7 @@
 
 emulated AWS -> terraform apply -> dimensions (as reference-data) -----------------.
 Kafka broker -> users -> topics and ACLs (as topics); certificates of the stores ---+-> Airflow, if wanted -> streams
+Alertmanager -> Prometheus, if wanted; it watches each part once that is there -----'
 """
 
 import json
@@ -28,10 +29,12 @@ from local.aws.account import Account
 from local.aws.issuer import TokenFiles
 from local.aws.provision import Outputs, Provisioning
 from local.environment import ROOT, Part, Platform
-from local.files import write_private
+from local.files import free_ports, write_private
 from local.kafka import Broker
 from local.kafka.broker import WORKLOADS as KAFKA_WORKLOADS
 from local.lifecycle import State
+from local.monitoring import Monitoring
+from local.monitoring.exporter import WORKLOAD as LAKE_EXPORTER
 from local.progress import Steps
 from local.submission import Machine, inherited, render, submission
 from stores.fleet import dimension
@@ -48,8 +51,20 @@ class Stack:
     `workloads`: by service account, the variables its processes run with.
     """
 
-    def __init__(self, directory: Path, steps: Steps, seed: int, *, with_airflow: bool = False) -> None:
-        """`seed` draws what the data of the stores do not say: their time zones. With Airflow, it runs the streams."""
+    def __init__(
+        self,
+        directory: Path,
+        steps: Steps,
+        seed: int,
+        *,
+        with_airflow: bool = False,
+        monitoring: Monitoring | None = None,
+        keep_administrator: bool = False,
+    ) -> None:
+        """`seed` draws what the data of the stores do not say: their time zones. With Airflow, it runs the streams.
+        `monitoring` is started with the rest, and watches it. The administrator of the account is kept only for who
+        wants to look behind the roles.
+        """
         self.directory = directory
         self.applications = Applications(directory / "applications")
         self.master_key_file = directory / "secrets" / "store-master.key"
@@ -59,7 +74,9 @@ class Stack:
         self.broker: Broker
         self.provisioning: Provisioning
         self.airflow: Airflow | None = None
+        self.monitoring = monitoring
         self._with_airflow = with_airflow
+        self._keep_administrator = keep_administrator
         self._identities: dict[str, Identity] = {}
         self._pids: dict[int, str] = {}
         self._seed = seed
@@ -88,6 +105,8 @@ class Stack:
             products = database.sql("FROM dim_products ORDER BY sku").to_arrow_table()
         with ThreadPoolExecutor(thread_name_prefix="stack") as pool:
             starting = [pool.submit(self._start_aws, stores, products), pool.submit(self._start_kafka, stores)]
+            if self.monitoring:
+                starting.append(pool.submit(self._start_monitoring, self.monitoring))
             try:
                 for each in as_completed(starting):
                     each.result()
@@ -106,6 +125,8 @@ class Stack:
             "TILLSTREAM_KAFKA_CA_FILE": str(self.authority.certificate_file),
         }
         self._start_runner()
+        if self.monitoring:
+            self.monitoring.watch(self.broker.metrics_address, self.workloads[LAKE_EXPORTER], self.applications)
         if self._with_airflow:
             self._start_airflow()
 
@@ -142,12 +163,15 @@ class Stack:
         ]
         if self.airflow:
             parts.append(Part("Airflow", self.airflow.url, self.airflow.pid("api-server")))
+        if self.monitoring:
+            parts += self.monitoring.parts()
         return Platform(os.getpid(), str(self.directory), (*parts, *self._drivers()), self.workloads)
 
     def pids(self) -> dict[int, str]:
         """The parts that are processes now, by process id."""
         drivers = {part.pid: f"Spark: {part.name}" for part in self._drivers()}
-        return {**self._pids, **drivers, **(self.airflow.pids() if self.airflow else {})}
+        airflow = self.airflow.pids() if self.airflow else {}
+        return {**self._pids, **drivers, **airflow, **(self.monitoring.pids() if self.monitoring else {})}
 
     def run_as(self, workload: str, *command: str, accept: Container[int] = (0,)) -> str:
         """Run a Python program of the project to its end as a workload; return what it printed."""
@@ -179,7 +203,9 @@ class Stack:
             self.account.start()
             self._pids[self.account.pid or 0] = "emulated AWS"
         with self._steps.step("Terraform: buckets and roles"):
-            self.provisioning = Provisioning(self.account, self.directory / "terraform")
+            self.provisioning = Provisioning(
+                self.account, self.directory / "terraform", keep_administrator=self._keep_administrator
+            )
             self._parts.callback(self.provisioning.stop)
             made = self.provisioning.outputs()
         self._give_identities(made)
@@ -191,18 +217,20 @@ class Stack:
             self.run_as("reference-data", "-m", "local.reference_data", str(tables))
 
     def _give_identities(self, made: Outputs) -> None:
-        roles = made.platform_roles()
-        tokens = TokenFiles(self.account.issuer, self.directory / "tokens", roles)
+        service_accounts = made.service_accounts()
+        tokens = TokenFiles(self.account.issuer, self.directory / "tokens", service_accounts)
         self._parts.callback(tokens.stop)
         tokens.start()
-        for workload, role_arn in roles.items():
-            environment = self.account.workload_environment(role_arn, tokens.path(workload)) | made.environment()
+        for workload in service_accounts:
+            own = self.account.workload_environment(made.role_arns[workload], tokens.path(workload))
+            environment = own | made.environment()
             environment["JAVA_TOOL_OPTIONS"] += f" {os.environ['JAVA_TOOL_OPTIONS']}"
             self.workloads[workload] = environment
 
     def _start_kafka(self, stores: pa.Table) -> None:
         with self._steps.step("Kafka broker"):
-            self.broker = Broker(self.directory / "kafka", self.authority)
+            metrics_port = free_ports(1)[0] if self.monitoring else None
+            self.broker = Broker(self.directory / "kafka", self.authority, metrics_port=metrics_port)
             self._parts.callback(self.broker.stop)
             self.broker.start()
             self._pids[self.broker.pid or 0] = "Kafka broker"
@@ -229,9 +257,15 @@ class Stack:
         for application in render(OVERLAY):
             self.applications.apply(application)
 
+    def _start_monitoring(self, monitoring: Monitoring) -> None:
+        with self._steps.step("Prometheus and Alertmanager"):
+            self._parts.callback(monitoring.stop)
+            monitoring.start()
+
     def _start_airflow(self) -> None:
         with self._steps.step("Airflow: API server, scheduler, DAG processor, triggerer"):
-            self.airflow = Airflow(self.directory / "airflow", self.applications.directory, self.workloads)
+            metrics = self.monitoring.airflow_environment() if self.monitoring else {}
+            self.airflow = Airflow(self.directory / "airflow", self.applications.directory, self.workloads, metrics)
             self._parts.callback(self.airflow.stop)
             self.airflow.start()
 

@@ -24,6 +24,8 @@ IMAGE_ROOT = "local:///opt/tillstream"
 # All that a workload inherits: nothing of the user's own AWS, Kafka or Spark.
 INHERITED = ("PATH", "HOME", "USER", "LANG", "JAVA_HOME", "TMPDIR")
 KUBERNETES_GRACE_SECONDS = 30
+# Where a driver serves what it counts.
+METRICS = "TILLSTREAM_METRICS_LISTEN"
 
 
 class ManifestError(TillstreamError):
@@ -87,11 +89,13 @@ def submission(manifest: Mapping[str, Any], machine: Machine) -> Submission:
         str(ROOT / PurePosixPath(main_file).relative_to(IMAGE_ROOT)),
         *map(str, spec.get("arguments", [])),
     ]
+    environment = _environment(name, spec["driver"], machine)
     return Submission(
         command=tuple(command),
-        environment=_environment(name, spec["driver"], machine),
+        environment=environment,
         ui_port=ui_port,
         grace_seconds=spec["driver"].get("terminationGracePeriodSeconds", KUBERNETES_GRACE_SECONDS),
+        metrics_address=environment.get(METRICS, ""),
     )
 
 
@@ -117,6 +121,9 @@ def _environment(name: str, driver: Mapping[str, Any], machine: Machine) -> dict
             raise ManifestError(f"SparkApplication {name}: there is no ConfigMap {reference}.")
         environment |= machine.config_maps[reference]
     environment |= {each["name"]: each["value"] for each in driver.get("env", [])}
+    if METRICS in environment:
+        # In a pod the port is the driver's alone; here several share one address.
+        environment[METRICS] = f"127.0.0.1:{free_ports(1)[0]}"
     account = driver["serviceAccount"]
     if account not in machine.identities:
         raise ManifestError(f"SparkApplication {name}: there is no service account {account}.")

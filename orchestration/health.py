@@ -1,6 +1,7 @@
 """How far a stream is behind, asked of the tables' logs and the broker alone: a stream that hangs cannot deny it.
 
-Reads as the workload `quality`. A lag is measured by watching: whoever has just begun to look knows of none.
+Reads as the workload `airflow-triggerer`, which sees logs, manifests and where topics end, but no row and no message.
+A lag is measured by watching: whoever has just begun to look knows of none.
 """
 
 import json
@@ -21,7 +22,7 @@ from lake.status import committed
 from lake.tables import DeltaTables
 from orchestration.manifests import Stream
 from orchestration.supervision import Health
-from topics.connection import connect
+from topics.connection import Connection
 from topics.settings import KafkaSettings
 from topics.watermarks import watermarks
 
@@ -59,7 +60,7 @@ class IngestGauge:
     def __init__(self, described: Mapping[str, Contract], clock: Callable[[], float] = time.time) -> None:
         self._contracts = described
         self._clock = clock
-        self._broker = connect(KafkaSettings.from_env())
+        self._broker = Connection.to(KafkaSettings.from_env())
         self._tables = DeltaTables(ObjectStore(LakeSettings.from_env().lake_uri))
         self._waiting = {feed: Waiting() for feed in described}
 
@@ -108,6 +109,13 @@ class RollupGauge:
             self._changes[version] = any(change["dataChange"] for change in changes if change)
         self._changes = {each: changed for each, changed in self._changes.items() if each > reached}
         return self._changes[version]
+
+
+def newest_batch(feed: str) -> str | None:
+    """The newest committed manifest of a feed; None before the first."""
+    tables = DeltaTables(ObjectStore(LakeSettings.from_env().lake_uri))
+    known = committed(tables, contracts.load()[feed])
+    return known.manifest_key if known else None
 
 
 def gauge(stream: Stream) -> Gauge:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 from contracts.errors import TillstreamError
 from orchestration import actions, manifests
@@ -140,6 +140,36 @@ class RunTrigger(_ApplicationTrigger):
                 state = seen.state if seen.has_ended else "suspended or claimed by somebody else"
                 yield TriggerEvent({"state": state, "message": seen.message})
                 return
+
+
+class CommitTrigger(BaseEventTrigger):
+    """Says that a feed has committed since the last time it said so, at most every `pause_seconds`."""
+
+    def __init__(self, *, feed: str, pause_seconds: float) -> None:
+        super().__init__()
+        self.feed = feed
+        self.pause_seconds = pause_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return f"{__name__}.CommitTrigger", {"feed": self.feed, "pause_seconds": self.pause_seconds}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        last: str | None = None
+        while True:
+            await asyncio.sleep(self.pause_seconds)
+            try:
+                newest = await asyncio.to_thread(self._newest_batch)
+            except Exception as error:  # noqa: BLE001 - a lake that is away for a while ends no watch
+                self.log.warning("The commits of %s cannot be read: %s", self.feed, error)
+            else:
+                if newest and newest != last:
+                    last = newest
+                    yield TriggerEvent({"feed": self.feed, "manifest": newest})
+
+    def _newest_batch(self) -> str | None:
+        from orchestration.health import newest_batch  # noqa: PLC0415 - as in StreamTrigger
+
+        return newest_batch(self.feed)
 
 
 def _event(decision: Decision) -> dict[str, Any]:

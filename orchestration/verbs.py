@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from orchestration.workloads import environment, pod_of
 
@@ -27,19 +27,22 @@ class RunVerb(BaseOperator):
     """Run `tillstream VERB --json` as a workload. What it prints is the task's result.
 
     `verb` is written as it would be typed, but no shell reads it: `$NAME` is a variable of the workload's, and a word
-    with one that is not set is left out. Exit 1, a problem was found, fails the task at once; any other but 0 is
-    retried.
+    with one that is not set is left out. Exit 1, a problem was found, fails the task at once where that is `final`;
+    any other but 0 is retried. Where the run's parameters leave nothing of it, the task is skipped.
     """
 
     template_fields: Sequence[str] = ("verb",)
 
-    def __init__(self, *, verb: str, workload: str, **options: Any) -> None:  # noqa: ANN401 - Airflow's
+    def __init__(self, *, verb: str, workload: str, final: bool = True, **options: Any) -> None:  # noqa: ANN401 - Airflow's
         super().__init__(executor_config=pod_of(workload), **options)
         self.verb = verb
         self.workload = workload
+        self.final = final
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Mapping[str, Any]) -> Any:  # noqa: ANN401, ARG002 - JSON; Airflow's signature
+        if not self.verb:
+            raise AirflowSkipException("This run was not asked for it.")
         variables = environment(self.workload)
         command = [sys.executable, "-m", "tillstream.cli", *words(self.verb, variables), "--json"]
         self.log.info("as %s: tillstream %s", self.workload, " ".join(command[3:]))
@@ -52,7 +55,7 @@ class RunVerb(BaseOperator):
         self.log.info("%s", printed[:SHOWN_CHARACTERS])
         if code := self._process.returncode:
             what = f"`tillstream {' '.join(command[3:])}` ended with exit code {code}"
-            if code == FOUND_A_PROBLEM and printed.strip():
+            if self.final and code == FOUND_A_PROBLEM and printed.strip():
                 raise AirflowFailException(f"{what}: it found what stands above. Nothing was changed by looking.")
             raise AirflowException(f"{what}: {said.strip() or 'it said nothing'}")
         return json.loads(printed)

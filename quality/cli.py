@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 import click
@@ -18,6 +18,7 @@ from lake.objects import ObjectStore
 from lake.settings import LakeSettings
 from lake.tables import DeltaTables
 from quality.lake_tables import pinned
+from quality.moments import moment_of
 from quality.reconcile import reconcile as judge_all
 from quality.register_days import RegisterDay, State
 
@@ -70,7 +71,7 @@ def reconcile(store: str | None, business_date: datetime | None, now: str | None
 
     Exit 0: nothing is missing or unexplained; 1: something is.
     """
-    moment = _moment(now)
+    moment = moment_of(now)
     tables, versions = pinned(DeltaTables(ObjectStore(LakeSettings.from_env().lake_uri)))
     wanted: date | None = business_date.date() if business_date else None
     cutoff_hours = contracts.load()["store.control-totals"].cutoff_hours
@@ -83,18 +84,6 @@ def reconcile(store: str | None, business_date: datetime | None, now: str | None
     else:
         _show(summary)
     sys.exit(0 if summary.clean else 1)
-
-
-def _moment(now: str | None) -> datetime:
-    if now is None:
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(now)
-    except ValueError as error:
-        raise click.BadParameter(f"{now!r} is not an ISO 8601 time", param_hint="--now") from error
-    if moment.tzinfo is None:
-        raise click.BadParameter(f"{now!r} has no time zone; add Z for UTC", param_hint="--now")
-    return moment
 
 
 def _data(summary: Summary, moment: datetime, versions: dict[str, int]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from prometheus_client import CollectorRegistry, start_http_server
@@ -17,6 +18,7 @@ import contracts
 from stores.errors import FleetError
 from stores.metrics import StoreMetrics
 from stores.outbox import MAX_PENDING, Outbox
+from stores.reporting import EVERY_SECONDS, Reporter
 from stores.sealing import StoreSeal, topics_of
 from stores.sender import Sender
 from topics.desired import STORE_ID
@@ -82,7 +84,11 @@ def door(outbox_file: Path, store_id: str, port: int, max_pending: int, as_data:
 )
 @click.option("--key-generation", default=1, show_default=True, help="The generation of that key.")
 @click.option("--metrics-port", type=int, help="Also serve GET /metrics on this port of loopback.")
-@click.option("--drain", is_flag=True, help="End when the outbox is empty.")
+@click.option(
+    "--report-seconds", default=EVERY_SECONDS, show_default=True, help="So often report how the store is; 0: never."
+)
+@click.option("--time-zone", default="UTC", show_default=True, help="The store's own, of its business date.")
+@click.option("--drain", is_flag=True, help="End when the outbox is empty. Reports nothing.")
 @_json
 def send(
     outbox_file: Path,
@@ -90,6 +96,8 @@ def send(
     key_file: Path,
     key_generation: int,
     metrics_port: int | None,
+    report_seconds: float,
+    time_zone: str,
     drain: bool,
     as_data: bool,
 ) -> None:
@@ -103,9 +111,26 @@ def send(
         metrics.watch([outbox])
         if metrics_port is not None:
             start_http_server(metrics_port, addr="127.0.0.1", registry=metrics.registry)
-        sender.run(stop, until_empty=drain)
+        reporter = threading.Thread(target=Reporter(outbox, _zone(time_zone)).run, args=(stop, report_seconds))
+        if report_seconds > 0 and not drain:
+            reporter.start()
+        try:
+            sender.run(stop, until_empty=drain)
+        finally:
+            stop.set()
+            if reporter.ident:
+                reporter.join()
         result = {"store_id": store_id, "unsent": outbox.depth()}
     click.echo(json.dumps(result) if as_data else f"store {store_id}: stopped with {result['unsent']} unsent")
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise click.BadParameter(
+            f"{name!r} is no time zone, as America/New_York is", param_hint="--time-zone"
+        ) from error
 
 
 @stores.group()

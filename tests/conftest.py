@@ -6,5 +6,5 @@ from tests.support.ways_in import ways_in
 
 __all__ = ["all_contracts", "aws_account", "cloud", "kafka", "lake", "scratch_lake", "ways_in"]
 
-# They need Airflow: `make test-airflow` runs them.
+# They need Airflow's environment, which has Great Expectations, too: `make test-airflow` runs them.
 collect_ignore = ["airflow", "e2e"]

@@ -16,8 +16,13 @@ VERBS = {
     "streams": "jobs.cli:streams",
     "verify": "lake.cli:verify",
     "explain": "lake.cli:explain",
-    "quarantine": "lake.cli:quarantine",
+    "quarantine": "jobs.cli:quarantine",
+    "replay": "jobs.cli:replay",
+    "compact": "lake.upkeep.cli:compact",
+    "clean": "lake.upkeep.cli:clean",
+    "exporter": "lake.exporter.cli:exporter",
     "reconcile": "quality.cli:reconcile",
+    "validate": "quality.validation.cli:validate",
     "demo": "local.cli:demo",
     "up": "local.cli:up",
     "down": "local.cli:down",
@@ -31,12 +36,17 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(VERBS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if local := importlib.util.find_spec("local"):
+            # On a machine with a stack of its own, a verb typed by hand finds it. Images have no `local`.
+            importlib.import_module(f"{local.name}.environment").adopt(args)
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in VERBS:
             return None
-        if local := importlib.util.find_spec("local"):
-            # On a machine with a stack of its own, a verb typed by hand finds it. Images have no `local`.
-            importlib.import_module(f"{local.name}.environment").adopt(cmd_name)
         module, _, attribute = VERBS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command

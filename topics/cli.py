@@ -16,12 +16,13 @@ from topics.against import contracts_at
 from topics.apply import apply_plan, read_state
 from topics.apply import revoke as revoke_principals
 from topics.connection import connect
-from topics.desired import desired_state, read_stores, workload_principals
+from topics.desired import ADMINISTRATOR, desired_state, read_stores, workload_principals
 from topics.errors import SettingsError
 from topics.model import State, Store
 from topics.plan import Plan, make_plan
 from topics.report import as_json, as_markdown, as_table, summary
 from topics.settings import KafkaSettings
+from topics.users import read_passwords, set_users, users_of
 
 REPLICATION = "TILLSTREAM_KAFKA_REPLICATION"
 REPOSITORY = Path(contracts.__file__).parents[1]
@@ -110,6 +111,24 @@ def revoke(store_id: str, generation: int, as_data: bool) -> None:
         )
     else:
         click.echo(f"Store {store_id}: generation {generation} had no rights. Nothing was changed.")
+
+
+@topics.command()
+@click.option(
+    "--passwords",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="Folder with a file a user, called as the user, that holds its password.",
+)
+@_json
+def users(passwords: Path, as_data: bool) -> None:
+    """Make the workloads' users where Kafka keeps them itself (not on MSK). Needs an administrator. Exit 0: done."""
+    found = read_passwords(passwords, users_of(contracts.load().values()))
+    set_users(connect(KafkaSettings.from_env()), found)
+    if as_data:
+        click.echo(json.dumps({"users": sorted(found)}))
+    else:
+        click.echo(f"{', '.join(sorted(found))}: each has its user. Next: tillstream topics apply, as {ADMINISTRATOR}.")
 
 
 def _plan(admin: AdminClient, stores_file: Path | None, *, prune: bool, shrink_retention: bool) -> Plan:

@@ -1,7 +1,8 @@
-"""An administrator's connection that says why it cannot be made."""
+"""An administrator's connection: it says why it cannot be made, and gets its answers where one broker hangs."""
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -12,6 +13,39 @@ from topics.settings import KafkaSettings
 # Trying again does not help against these. A broker that dislikes a certificate just hangs up, after an alert.
 REFUSALS = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # noqa: SLF001 - librdkafka's own names for local errors
 ALERT = "SSL alert"
+TIMEOUT_SECONDS = 5
+# Kafka takes a broker that hangs for alive for nine seconds.
+TRIES = 6
+HANGS = (KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT)  # noqa: SLF001 - as above
+Answer = TypeVar("Answer")
+
+
+class Connection:
+    """A client keeps to the broker that it has chosen, even one that hangs: whoever gets no answer asks another."""
+
+    def __init__(self, make: Callable[[], AdminClient]) -> None:
+        """`make` connects, and connects anew."""
+        self._make = make
+        self._admin = make()
+
+    @classmethod
+    def to(cls, settings: KafkaSettings) -> Self:
+        """Raise TopicsError as `connect` does."""
+        return cls(lambda: connect(settings))
+
+    def ask(self, question: Callable[[AdminClient], Answer]) -> Answer:
+        """The answer to a question that may be put twice, and gives a broker TIMEOUT_SECONDS.
+
+        Raise KafkaException where the answer is an error or nobody answers, and what `make` raises.
+        """
+        for _ in range(TRIES - 1):
+            try:
+                return question(self._admin)
+            except KafkaException as error:
+                if error.args[0].code() not in HANGS:
+                    raise
+            self._admin = self._make()
+        return question(self._admin)
 
 
 def connect(settings: KafkaSettings, timeout_seconds: float = 30) -> AdminClient:

@@ -35,6 +35,8 @@ def desired_state(contracts: Iterable[Contract], stores: Iterable[Store], replic
             acls.add(Acl(f"User:{role}", "read", "topic", name))
             # A consumer's groups begin with its own name.
             acls.add(Acl(f"User:{role}", "read", "group", role, "prefixed"))
+        for role in contract.who_may("describe"):
+            acls.add(Acl(f"User:{role}", "describe", "topic", name))
     return State(topics, frozenset(acls))
 
 

@@ -4,7 +4,6 @@ import hashlib
 import math
 from collections.abc import Iterable, Iterator
 from datetime import date
-from functools import cache
 from typing import cast
 
 import pyarrow as pa
@@ -13,7 +12,7 @@ from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from jobs.delta_reader import Snapshot, read
+from jobs.delta_reader import Snapshot, read, worker_store
 from jobs.export.delivery import MANIFEST, Manifest, Order, Part, newest
 from jobs.export.formats import DIALECTS, ROWS_PER_OBJECT, WRITERS
 from lake.errors import ObjectExists
@@ -98,7 +97,7 @@ def _write(rows: DataFrame, order: Order, folder: str, lake_uri: str) -> tuple[P
             return
         sha256 = hashlib.sha256(content).hexdigest()
         name = f"part-{cast('TaskContext', TaskContext.get()).partitionId():05d}.{sha256[:16]}.{suffix}"
-        _store(lake_uri).put(f"{folder}/{name}", content)
+        worker_store(lake_uri).put(f"{folder}/{name}", content)
         yield pa.RecordBatch.from_pylist(
             [{"name": name, "rows": count, "size_bytes": len(content), "sha256": sha256}], _PART
         )
@@ -110,9 +109,3 @@ def _write(rows: DataFrame, order: Order, folder: str, lake_uri: str) -> tuple[P
 def _digest(parent: Snapshot) -> str:
     """Stands for the objects that decide which rows there are."""
     return hashlib.sha256("\n".join(parent.objects["path"].to_pylist()).encode()).hexdigest()
-
-
-@cache
-def _store(lake_uri: str) -> ObjectStore:
-    """One a worker process."""
-    return ObjectStore(lake_uri)

@@ -11,12 +11,17 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from prometheus_client import CollectorRegistry
+
 import contracts
 from contracts.errors import TillstreamError
 from jobs.errors import IngestError
 from jobs.ingest import source, stopping
+from jobs.ingest.metrics import Listener, StreamMetrics
 from jobs.ingest.session import open_session
 from jobs.ingest.streams import Options, Streams
+from jobs.metrics_server import MetricsServer
+from lake.request_metrics import RequestMetrics
 from lake.settings import LakeSettings
 from topics.settings import KafkaSettings
 
@@ -68,17 +73,25 @@ def _run(options: argparse.Namespace) -> int:
         )
     source_options = dict(options.source_option)
     source.check_options(source_options)
+    registry = CollectorRegistry()
+    RequestMetrics(registry).watch()
+    metrics, server = StreamMetrics(registry), MetricsServer(registry)
     streams = Streams(
-        KafkaSettings.from_env(), LakeSettings.from_env(), Options(source_options, options.trigger_seconds)
+        KafkaSettings.from_env(), LakeSettings.from_env(), Options(source_options, options.trigger_seconds), metrics
     )
     prepared = [streams.prepare(described[feed]) for feed in options.feeds]
+    server.start()
     spark = open_session("ingest")
     try:
+        spark.streams.addListener(Listener(metrics))
         stop = stopping.on_sigterm(spark)
         stores = streams.stores(spark)
         queries = [streams.start(spark, each, stores, stop) for each in prepared]
         log.info("streaming %s", ", ".join(options.feeds))
-        return stopping.await_end(queries, stop)
+        code = stopping.await_end(queries, stop, metrics.failed)
+        if code:
+            server.linger()
+        return code
     finally:
         spark.stop()
 

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 
 from contracts import Contract
 from jobs.ingest import merging
+from jobs.ingest.metrics import StreamMetrics
 from jobs.ingest.results import TaskResult
 from jobs.ingest.startup import Position
 from jobs.ingest.task import RESULT_SCHEMA, BatchPlan, IngestTask
@@ -35,6 +36,7 @@ class Driver:
 
     writer: str
     job_version: str
+    metrics: StreamMetrics
 
 
 class BatchWriter:
@@ -75,7 +77,8 @@ class BatchWriter:
             return
         started = time.monotonic()
         adopted, self._decided = self._decided, None
-        manifest = adopted or self._decide(batch, self._run(messages))
+        results = [] if adopted else self._run(messages)
+        manifest = adopted or self._decide(batch, results)
         if manifest.batch != batch:
             raise Fenced(
                 f"{self._contract.feed}: batch {manifest.batch} was decided, but Spark runs batch {batch}: another "
@@ -88,6 +91,7 @@ class BatchWriter:
             adopted=adopted is not None,
         )
         self._move_to(manifest)
+        self._driver.metrics.committed(manifest, merging.oldest_ms(results))
         took = time.monotonic() - started
         log.info("%s: batch %d committed in %.2f s: %s", self._contract.feed, batch, took, dict(manifest.counts))
 
@@ -101,6 +105,8 @@ class BatchWriter:
         )
         # Pickled one by one: a task unpacks only its own partition's.
         pickled = {partition: pickle.dumps(state.intervals) for partition, state in enumerate(self._states)}
+        registers = sum(len(state) for state in self._states)
+        self._driver.metrics.planned(self._contract.feed, registers, sum(map(len, pickled.values())))
         states = messages.sparkSession.sparkContext.broadcast(pickled)
         try:
             rows = messages.mapInArrow(IngestTask(plan, self._stores(), states), RESULT_SCHEMA).collect()

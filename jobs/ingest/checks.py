@@ -4,7 +4,7 @@ All of it works on whole columns. The only loop over rows is the signature's.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contracts import events, partitioning, reasons
+from contracts.decoding import Decoded
 from jobs.ingest.signatures import Signatures
 
 FUTURE_LIMIT_SECONDS = 2 * 3600
@@ -25,36 +26,34 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass
 class Verdicts:
-    """Per row: why it is refused and with what detail, or None. The first reason stays."""
+    """Which of so many rows are refused, each with its reason and detail: the first reason stays, and most are fine."""
 
-    reason: list[str | None]
-    detail: list[str | None]
+    rows: int
+    refused: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     @classmethod
-    def none(cls, rows: int) -> "Verdicts":
-        return cls([None] * rows, [None] * rows)
+    def of(cls, decoded: Decoded) -> "Verdicts":
+        broken = np.flatnonzero(pc.is_valid(decoded.reason).to_numpy(zero_copy_only=False)).tolist()
+        found = {row: (decoded.reason[row].as_py(), decoded.detail[row].as_py()) for row in broken}
+        return cls(len(decoded.reason), found)
 
     def refuse(self, rows: Mask, reason: str, detail: Callable[[int], str]) -> None:
         for row in np.flatnonzero(rows).tolist():
-            if self.reason[row] is None:
-                self.reason[row] = reason
-                self.detail[row] = detail(row)
-
-    def set(self, row: int, reason: str, detail: str) -> None:
-        self.reason[row], self.detail[row] = reason, detail
+            if row not in self.refused:
+                self.refused[row] = reason, detail(row)
 
     def adopt(self, others: "Verdicts", positions: Positions) -> None:
         """Take over what was found about the rows at these positions."""
-        for row, reason, detail in zip(positions.tolist(), others.reason, others.detail, strict=True):
-            if reason is not None:
-                self.reason[row], self.detail[row] = reason, detail
+        self.refused |= {int(positions[row]): verdict for row, verdict in others.refused.items()}
 
     def extend(self, others: "Verdicts") -> None:
-        self.reason.extend(others.reason)
-        self.detail.extend(others.detail)
+        self.refused |= {self.rows + row: verdict for row, verdict in others.refused.items()}
+        self.rows += others.rows
 
     def accepted(self) -> Positions:
-        return np.array([row for row, reason in enumerate(self.reason) if reason is None], dtype=np.int64)
+        fine = np.ones(self.rows, dtype=np.bool_)
+        fine[list(self.refused)] = False
+        return np.flatnonzero(fine)
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,18 @@ def _generation(value: bytes) -> int:
 
 
 def check_sender(
-    verdicts: Verdicts, rows: pa.Table, messages: pa.Table, stores: Stores, *, signatures: Signatures, partitions: int
+    verdicts: Verdicts,
+    rows: pa.Table,
+    messages: pa.Table,
+    stores: Stores,
+    *,
+    signatures: Signatures,
+    partitions: int,
+    generations: int = GENERATIONS_ACCEPTED,
 ) -> None:
-    """Key, store, signature, partition. `messages` has key, value, partition, key_generation and signature."""
+    """Key, store, signature, partition. `messages` has key, value, partition, key_generation and signature.
+    `generations` of a store's key are accepted, the newest and those before it.
+    """
     store_ids = rows["store_id"].combine_chunks()
     keys = messages["key"].combine_chunks()
     ids, key_list = store_ids.to_pylist(), keys.to_pylist()
@@ -116,11 +124,10 @@ def check_sender(
     numbers = pc.index_in(store_ids, value_set=stores.ids).fill_null(-1).to_numpy()
     verdicts.refuse(numbers < 0, reasons.UNKNOWN_STORE, lambda row: f"no store {ids[row]} in dim_stores")
 
-    given, said = messages["signature"].to_pylist(), messages["key_generation"].to_numpy()
-    missing = np.array([signature is None for signature in given], dtype=np.bool_)
-    verdicts.refuse(missing, reasons.MISSING_SIGNATURE, lambda _: "no header `signature`")
+    given, said = messages["signature"].combine_chunks(), messages["key_generation"].to_numpy()
+    verdicts.refuse(~_true(given.is_valid()), reasons.MISSING_SIGNATURE, lambda _: "no header `signature`")
     newest = stores.generations[numbers] if len(stores.generations) else np.zeros(len(numbers), np.int32)
-    stale = (said > newest) | (said <= newest - GENERATIONS_ACCEPTED) | (said < 1)
+    stale = (said > newest) | (said <= newest - generations) | (said < 1)
     verdicts.refuse(
         stale,
         reasons.BAD_SIGNATURE,
@@ -128,9 +135,9 @@ def check_sender(
     )
     open_rows = verdicts.accepted()
     payloads = messages["value"].take(open_rows).to_pylist()
-    expected = signatures.sign_all([ids[row] for row in open_rows], said[open_rows].tolist(), payloads)
+    expected = signatures.sign_all([ids[row] for row in open_rows.tolist()], said[open_rows].tolist(), payloads)
     forged = np.zeros(len(ids), dtype=np.bool_)
-    forged[open_rows] = [signature != given[row] for row, signature in zip(open_rows.tolist(), expected, strict=True)]
+    forged[open_rows] = ~_true(pc.equal(pa.array(expected, pa.binary()), given.take(open_rows)))
     verdicts.refuse(forged, reasons.BAD_SIGNATURE, lambda row: f"not signed by store {ids[row]}")
 
     encoded = keys.dictionary_encode()

@@ -42,6 +42,11 @@ def objects_by_table(results: Sequence[TaskResult]) -> dict[str, tuple[DataObjec
     return {table: tuple(written) for table, written in tables.items()}
 
 
+def oldest_ms(results: Sequence[TaskResult]) -> int | None:
+    """When the oldest message of the batch was written, or None where it has none."""
+    return min((result.oldest_ms for result in results), default=None)
+
+
 def counts(results: Sequence[TaskResult]) -> dict[str, int]:
     """Messages, what became of them (`refused:<reason>`), and rows by table (`rows:<table>`)."""
     total: Counter[str] = Counter()

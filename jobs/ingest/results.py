@@ -13,12 +13,14 @@ class TaskResult:
     """One contiguous range of one partition, both offsets included, and what became of its messages.
 
     messages = accepted + duplicates + the sum of refused. `objects` lie in the lake already, each with its table.
+    `oldest_ms`: the earliest of the messages' own timestamps.
     """
 
     partition: int
     first: int
     last: int
     messages: int
+    oldest_ms: int
     accepted: int
     duplicates: int
     refused: dict[str, int]

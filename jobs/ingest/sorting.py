@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from contracts import events, reasons
 from contracts.decoding import Decoder
 from jobs.ingest.checks import (
+    GENERATIONS_ACCEPTED,
     Positions,
     Stores,
     Verdicts,
@@ -53,40 +54,69 @@ class Sorted:
     seen: Mapping[str, Bounds]
 
 
-class Sorter:
-    """The checks of one feed, in their order: the payload, who sent it, when, and whether it came before."""
+@dataclass(frozen=True)
+class Examined:
+    """Messages with what their headers say of the sender, what is wrong with each, and the rows of the fine ones."""
 
-    def __init__(self, decoder: Decoder, signatures: Signatures, find_kept: FindKept) -> None:
+    messages: pa.Table
+    decoded: pa.Table
+    verdicts: Verdicts
+
+
+class Sorter:
+    """The checks of one feed, in their order: the payload, who sent it, when, and whether it came before.
+
+    `generations` of a store's key are accepted: the stream takes the newest two, a replay all of them, as what it reads
+    was accepted when it was new.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        signatures: Signatures,
+        find_kept: FindKept,
+        *,
+        generations: int = GENERATIONS_ACCEPTED,
+    ) -> None:
         self._decoder = decoder
         self._signatures = signatures
         self._find_kept = find_kept
+        self._generations = generations
 
     def sort_out(self, chunks: Iterable[pa.Table], stores: Stores, state: SeqState, partitions: int) -> Sorted:
         """`chunks` hold one range of one partition in the order of offsets, with the columns of `source.messages`."""
-        messages, decoded, verdicts = [], [], Verdicts.none(0)
+        messages, decoded, verdicts = [], [], Verdicts(0)
         for chunk in chunks:
-            examined = _with_sender(chunk)
-            rows, found = self._examine(examined, stores, partitions)
-            messages.append(examined)
-            decoded.append(rows)
-            verdicts.extend(found)
+            examined = self.examine(chunk, stores, partitions)
+            messages.append(examined.messages)
+            decoded.append(examined.decoded)
+            verdicts.extend(examined.verdicts)
         return self._sift(pa.concat_tables(messages), pa.concat_tables(decoded), verdicts, state)
 
-    def _examine(self, messages: pa.Table, stores: Stores, partitions: int) -> tuple[pa.Table, Verdicts]:
-        """The rows whose payload is fine, and the verdicts on all."""
+    def examine(self, chunk: pa.Table, stores: Stores, partitions: int) -> Examined:
+        """Each message by itself: all checks but whether it came before."""
+        examined = messages = _with_sender(chunk)
         result = self._decoder.decode(messages["value"].combine_chunks())
-        verdicts = Verdicts(result.reason.to_pylist(), result.detail.to_pylist())
+        verdicts = Verdicts.of(result)
         fine = verdicts.accepted()
         rows = result.rows
         if len(fine) < len(messages):
             rows, messages = rows.take(fine), messages.take(fine)
-        found = Verdicts.none(len(fine))
+        found = Verdicts(len(fine))
         if len(fine):
-            check_sender(found, rows, messages, stores, signatures=self._signatures, partitions=partitions)
+            check_sender(
+                found,
+                rows,
+                messages,
+                stores,
+                signatures=self._signatures,
+                partitions=partitions,
+                generations=self._generations,
+            )
             check_times(found, rows, stores, messages["batch_time"][0])
         good = found.accepted()
         verdicts.adopt(found, fine)
-        return (rows if len(good) == len(rows) else rows.take(good)), verdicts
+        return Examined(examined, rows if len(good) == len(rows) else rows.take(good), verdicts)
 
     def _sift(self, messages: pa.Table, decoded: pa.Table, verdicts: Verdicts, state: SeqState) -> Sorted:
         decoded = decoded.combine_chunks()
@@ -94,30 +124,36 @@ class Sorter:
         registers = register_keys(*(decoded[name].combine_chunks() for name in ("store_id", "register_id", "epoch")))
         seqs = decoded["seq"].to_numpy().astype(np.int64)
         claim = state.claim(registers, seqs)
-        for row in np.flatnonzero(claim.too_far).tolist():
-            verdicts.set(
-                fine[row], reasons.SEQ_FAR_AHEAD, f"seq {seqs[row]} of {registers[row]} is far ahead of all seen"
-            )
-
+        found = Verdicts(len(fine))
+        found.refuse(
+            claim.too_far,
+            reasons.SEQ_FAR_AHEAD,
+            lambda row: f"seq {seqs[row]} of {registers[row]} is far ahead of all seen",
+        )
         seen = np.flatnonzero(claim.seen)
         duplicates = seen
         if len(seen):
             same = self._is_same(seen, claim.first[seen], fine, messages, decoded)
             duplicates = seen[same]
-            for row in seen[~same].tolist():
-                event = decoded["event_id"][row]
-                verdicts.set(fine[row], reasons.CONFLICT, f"event {event} is in the table with another content")
+            conflicting = np.zeros(len(fine), np.bool_)
+            conflicting[seen[~same]] = True
+            found.refuse(
+                conflicting,
+                reasons.CONFLICT,
+                lambda row: f"event {decoded['event_id'][row]} is in the table with another content",
+            )
+        verdicts.adopt(found, fine)
 
         accepted = _by_hour(decoded, np.flatnonzero(claim.accepted))
         small = messages.drop_columns(["value", "headers"]).combine_chunks()
-        refused = np.array([row for row, reason in enumerate(verdicts.reason) if reason is not None], np.int64)
+        refused = sorted(verdicts.refused)
         rows = Rows(decoded, small if len(fine) == len(small) else small.take(fine))
         return Sorted(
             accepted=rows if _is_all(accepted, len(rows)) else rows.take(accepted),
             duplicates=rows.take(duplicates),
-            refused=messages.take(refused),
-            reasons=[verdicts.reason[row] or "" for row in refused],
-            details=[verdicts.detail[row] or "" for row in refused],
+            refused=messages.take(np.array(refused, np.int64)),
+            reasons=[verdicts.refused[row][0] for row in refused],
+            details=[verdicts.refused[row][1] for row in refused],
             seen=claim.delta,
         )
 

@@ -12,14 +12,15 @@ from contracts import Contract
 from jobs.errors import CheckpointDisagrees, CheckpointLost, TopicChanged
 from jobs.ingest import checkpoint
 from jobs.ingest.checkpoint import Checkpoint
-from jobs.ingest.topic import TopicFacts, Topics
+from jobs.ingest.topic import Topics
 from lake.errors import LakeError
 from lake.manifests import BatchManifest, Generation, begin_generation, load_manifest, load_state
-from lake.names import application_id, manifest_key
+from lake.names import application_id, checkpoints_prefix, manifest_key
 from lake.objects import ObjectStore
 from lake.sequences import SeqState
 from lake.status import Committed, committed
 from lake.tables import DeltaTables, definitions
+from topics.watermarks import TopicFacts
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Position:
 
 def checkpoint_prefix(feed: str, generation: int) -> str:
     """Below the bucket for checkpoints; ends in a slash."""
-    return f"ingest/{feed}/{generation}/"
+    return f"{checkpoints_prefix(feed)}{generation}/"
 
 
 def prepare(contract: Contract, tables: DeltaTables, checkpoints: ObjectStore, topics: Topics) -> Position:

@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pyspark.java_gateway import ensure_callback_server_started
@@ -42,8 +42,11 @@ def on_sigterm(spark: SparkSession) -> threading.Event:
     return stop
 
 
-def await_end(queries: Sequence[StreamingQuery], stop: threading.Event) -> int:
-    """Wait until a query fails or a stop is asked for; end the others between two batches. The exit code."""
+def await_end(queries: Sequence[StreamingQuery], stop: threading.Event, on_failure: Callable[[str, str], None]) -> int:
+    """Wait until a query fails or a stop is asked for; end the others between two batches. The exit code.
+
+    `on_failure` is told the feed and the whole cause of each query that failed.
+    """
     while not stop.wait(POLL_SECONDS) and all(query.isActive for query in queries):
         pass
     failed = [query for query in queries if not query.isActive]
@@ -63,13 +66,13 @@ def await_end(queries: Sequence[StreamingQuery], stop: threading.Event) -> int:
         )
         query.stop()
     for query in failed:
-        log.error(
-            "%s failed; what is committed stands, and a restart goes on from there\n%s", query.name, _cause(query)
-        )
+        cause = str(query.exception())
+        on_failure(query.name, cause)
+        log.error("%s failed; what is committed stands, and a restart goes on from there\n%s", query.name, _told(cause))
     return 1 if failed else 0
 
 
-def _cause(query: StreamingQuery) -> str:
+def _told(cause: str) -> str:
     """The end of what Spark says before it describes the query's plan: there stands the innermost message."""
-    text = str(query.exception()).partition("=== Streaming Query ===")[0]
+    text = cause.partition("=== Streaming Query ===")[0]
     return "\n".join(text.strip().splitlines()[-LINES_OF_CAUSE:])

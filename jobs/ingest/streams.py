@@ -14,6 +14,7 @@ from contracts import Contract
 from jobs.ingest import source, startup
 from jobs.ingest.batch import BatchWriter, Driver
 from jobs.ingest.dimension import StoreDimension
+from jobs.ingest.metrics import StreamMetrics
 from jobs.ingest.startup import Position
 from jobs.ingest.topic import Topics
 from lake.objects import ObjectStore
@@ -47,10 +48,10 @@ class Prepared:
 class Streams:
     """Prepares feeds without Spark, so that what must not start fails fast; then starts their queries."""
 
-    def __init__(self, settings: KafkaSettings, lake: LakeSettings, options: Options) -> None:
+    def __init__(self, settings: KafkaSettings, lake: LakeSettings, options: Options, metrics: StreamMetrics) -> None:
         self._settings = settings
         self._options = options
-        self._driver = Driver(writer=secrets.token_hex(8), job_version=version("tillstream"))
+        self._driver = Driver(writer=secrets.token_hex(8), job_version=version("tillstream"), metrics=metrics)
         self._store = ObjectStore(lake.lake_uri)
         self._checkpoints = ObjectStore(lake.checkpoints_uri)
         self._topics = Topics(settings)
@@ -98,6 +99,7 @@ class Streams:
             group_prefix=f"{GROUP_PREFIX}-{contract.feed}",
         )
         prefix = startup.checkpoint_prefix(contract.feed, generation.generation)
+        self._driver.metrics.began(contract.feed)
         # Feeds take turns: a backlog of one does not hold up the others.
         spark.sparkContext.setLocalProperty("spark.scheduler.pool", contract.feed)
         return (

@@ -1,13 +1,11 @@
 """The worker's side of a batch: one task reads one range of offsets and leaves objects in the lake."""
 
 import gc
-import os
 import pickle
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,21 +16,22 @@ from contracts import Contract
 from contracts.decoding import Decoder
 from contracts.splitting import split
 from contracts.system_tables import DUPLICATES, PARTITION_COLUMNS, QUARANTINE
-from jobs.errors import IngestError, OffsetsMissing, RangePlanChanged
+from jobs.errors import OffsetsMissing, RangePlanChanged
 from jobs.ingest import checks, rows
 from jobs.ingest.kept import KeptRows
 from jobs.ingest.results import TaskResult
 from jobs.ingest.signatures import Signatures
 from jobs.ingest.sorting import Sorted, Sorter
 from jobs.ingest.writing import OffsetRange, PendingObject, by_partition, encode, put_all
+from jobs.keys import master_key
 from lake.manifests import DataObject
 from lake.objects import ObjectStore
 from lake.sequences import SeqState
 from lake.settings import LakeSettings
 from lake.tables import DeltaTables
 
-MASTER_KEY_FILE = "TILLSTREAM_STORE_MASTER_KEY_FILE"
 RESULT_SCHEMA = "result binary"
+_MILLISECONDS = pa.timestamp("ms", "UTC")
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Worker:
         pa.set_io_thread_count(1)
         self._store = ObjectStore(LakeSettings.from_env().lake_uri)
         self._tables = DeltaTables(self._store)
-        self._signatures = Signatures(_master_key())
+        self._signatures = Signatures(master_key())
         self._sorters: dict[str, Sorter] = {}
         self._stores: tuple[bytes, checks.Stores] | None = None
         # pyspark collects all garbage after every task; what is loaded by now need not be looked at again.
@@ -102,6 +101,7 @@ class Worker:
             first=offsets.first,
             last=offsets.last,
             messages=offsets.last - offsets.first + 1,
+            oldest_ms=min(pc.min(chunk["timestamp"]).cast(_MILLISECONDS, safe=False).value for chunk in chunks),
             accepted=len(sorted_out.accepted),
             duplicates=len(sorted_out.duplicates),
             refused=dict(Counter(sorted_out.reasons)),
@@ -160,12 +160,6 @@ def _encoded(plan: BatchPlan, sorted_out: Sorted, offsets: OffsetRange) -> list[
         for name, table in tables.items()
         for values, part in by_partition(table, partitioning.get(name, PARTITION_COLUMNS))
     ]
-
-
-def _master_key() -> bytes:
-    if not (path := os.environ.get(MASTER_KEY_FILE)):
-        raise IngestError(f"{MASTER_KEY_FILE} is not set: no signature can be checked. Nothing was written; set it.")
-    return Path(path).read_bytes()
 
 
 @cache

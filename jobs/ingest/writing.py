@@ -3,20 +3,16 @@
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lake import names
 from lake.objects import ObjectStore
-
-# Readers skip objects by these; more columns would make the log larger than it helps.
-STATISTICS = ("kafka_partition", "kafka_offset", "event_time", "batch_time")
+from lake.statistics import present, statistics
 
 
 @dataclass(frozen=True)
@@ -68,36 +64,14 @@ def by_partition(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[dict
 def encode(name: str, values: dict[str, str], rows: pa.Table, offsets: OffsetRange) -> PendingObject:
     """Serialise the rows of one partition. The same rows give the same bytes, and so the same name."""
     sink = io.BytesIO()
-    pq.write_table(rows, sink, compression="zstd", compression_level=1, write_statistics=list(_present(rows)))
+    pq.write_table(rows, sink, compression="zstd", compression_level=1, write_statistics=list(present(rows.schema)))
     body = sink.getvalue()
     path = names.object_path(
         values, offsets.topic_id, offsets.partition, first=offsets.first, last=offsets.last, body=body
     )
-    return PendingObject(name, path, values, len(rows), _statistics(rows), body)
+    return PendingObject(name, path, values, len(rows), statistics(rows), body)
 
 
 def put_all(store: ObjectStore, objects: Sequence[PendingObject]) -> None:
     """Write every object; returns when S3 has them all."""
     store.put_all([(f"{each.table}/{each.path}", each.body) for each in objects])
-
-
-def _present(rows: pa.Table) -> Iterator[str]:
-    return (name for name in STATISTICS if name in rows.column_names)
-
-
-def _statistics(rows: pa.Table) -> dict[str, Any]:
-    low: dict[str, Any] = {}
-    high: dict[str, Any] = {}
-    missing: dict[str, int] = {}
-    for name in _present(rows):
-        bounds = pc.min_max(rows[name])
-        missing[name] = rows[name].null_count
-        if bounds["min"].is_valid:
-            low[name], high[name] = _spelled(bounds["min"].as_py()), _spelled(bounds["max"].as_py())
-    return {"numRecords": len(rows), "minValues": low, "maxValues": high, "nullCount": missing}
-
-
-def _spelled(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return value.isoformat() if isinstance(value, date) else value

@@ -9,8 +9,9 @@ same application. The application's name holds the id of the raw table, so that 
 import logging
 import time
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
+from datetime import date
 from typing import Any, Self
 
 import pyarrow as pa
@@ -21,7 +22,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from contracts.errors import TillstreamError
-from jobs.delta_reader import Hour, Snapshot, read
+from jobs.delta_reader import Hour, Snapshot, read, worker_store
 from jobs.rollup.hour_object import WRITTEN, serialise
 from jobs.rollup.sales_per_minute import (
     DEFINITION,
@@ -42,6 +43,7 @@ from tillstream import __version__
 RAW = "receipts"
 SOURCES = (RAW, "receipt_lines", "dim_stores", "dim_products")
 _CHECKPOINT_EVERY = 100
+_ATTEMPTS = 5
 # Clean-up is a job of its own, because the rollup may not delete; a checkpoint's failure is not the commit's.
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 log = logging.getLogger(__name__)
@@ -63,8 +65,13 @@ class Sources:
     @classmethod
     def pin(cls, tables: DeltaTables) -> Self:
         """Receipts first: their lines are committed before them, so whatever comes next has every line of theirs."""
+        return cls.at(tables, tables.table(RAW).version())
+
+    @classmethod
+    def at(cls, tables: DeltaTables, version: int) -> Self:
+        """The receipts of this version. Lines that came after them belong to none of them."""
         return cls(
-            receipts=Snapshot.of(tables.table(RAW)),
+            receipts=Snapshot.of(tables.at_version(RAW, version)),
             lines=Snapshot.of(tables.table("receipt_lines")),
             stores=tables.table("dim_stores").to_pyarrow_table(columns=list(STORE_COLUMNS)),
             products=tables.table("dim_products").to_pyarrow_table(columns=list(PRODUCT_COLUMNS)),
@@ -97,6 +104,26 @@ def step(spark: SparkSession, tables: DeltaTables) -> Done | None:
     written = _compute(spark, sources, hours, tables.store.uri)
     _check(sources.receipts, hours, written)
     _commit(curated, sources.receipts, hours, written)
+    return _done(sources, hours, written)
+
+
+def backfill(spark: SparkSession, tables: DeltaTables, dates: Collection[date]) -> Done | None:
+    """Compute every hour of these dates anew, as of the receipts that the curated table is at; None if it is at none
+    yet. Hours that come out as they are stay the objects they are. Raises as `step` does.
+    """
+    curated = tables.table(TABLE)
+    version = curated.transaction_version(_application(Snapshot.of(tables.table(RAW))))
+    if version is None:
+        return None
+    sources = Sources.at(tables, version)
+    hours = {each for each in sources.receipts.hours() | Snapshot.of(curated).hours() if each.dt in dates}
+    written = _compute(spark, sources, hours, tables.store.uri) if hours else []
+    _check(sources.receipts, hours, written)
+    _commit(curated, sources.receipts, hours, written)
+    return _done(sources, hours, written)
+
+
+def _done(sources: Sources, hours: set[Hour], written: list[dict[str, Any]]) -> Done:
     return Done(
         source_version=sources.receipts.version,
         hours=len(hours),
@@ -137,18 +164,12 @@ def _compute(spark: SparkSession, sources: Sources, hours: set[Hour], lake_uri: 
 
     def write(hour: pa.Table) -> pa.Table:
         description, content = serialise(hour)
-        _store(lake_uri).put(f"{TABLE}/{description['path'][0]}", content)
+        worker_store(lake_uri).put(f"{TABLE}/{description['path'][0]}", content)
         return description
 
     described = rows.groupBy(*DEFINITION.partition_columns).applyInArrow(write, from_arrow_schema(WRITTEN)).toArrow()
     found: list[dict[str, Any]] = described.to_pylist()
     return found
-
-
-@cache
-def _store(lake_uri: str) -> ObjectStore:
-    """One a worker process: clients are dear."""
-    return ObjectStore(lake_uri)
 
 
 def _check(receipts: Snapshot, hours: set[Hour], written: list[dict[str, Any]]) -> None:
@@ -177,7 +198,50 @@ def _check(receipts: Snapshot, hours: set[Hour], written: list[dict[str, Any]]) 
 
 
 def _commit(curated: DeltaTable, receipts: Snapshot, hours: set[Hour], written: list[dict[str, Any]]) -> None:
-    """Replace these hours in one commit. An object that is there already, of the same rows, stays."""
+    """Replace these hours in one commit. An object that is there already, of the same rows, stays.
+
+    Whoever else commits meanwhile without a step of its own, as a backfill does, only makes this one look again.
+    """
+    application = _application(receipts)
+    begun = curated.transaction_version(application)
+    for _ in range(_ATTEMPTS):
+        actions = _exchange(curated, hours, written)
+        if not actions and begun == receipts.version:
+            return
+        try:
+            curated.create_write_transaction(
+                actions,
+                "append",
+                curated.schema(),
+                list(DEFINITION.partition_columns),
+                commit_properties=CommitProperties(
+                    custom_metadata={
+                        "source": RAW,
+                        "source_version": str(receipts.version),
+                        "job_version": __version__,
+                    },
+                    app_transactions=[Transaction(application, receipts.version)] if begun != receipts.version else [],
+                    max_commit_retries=0,
+                ),
+                post_commithook_properties=_NO_HOOKS,
+            )
+        except CommitFailedError as error:
+            curated.update_incremental()
+            if curated.transaction_version(application) != begun:
+                raise Fenced(
+                    f"Another step of the rollup came first ({error}). Nothing of this step is in the table. If a "
+                    "second rollup runs, stop it; then start this one again, it goes on from the table."
+                ) from error
+        else:
+            break
+    else:
+        raise RollupError(f"{TABLE} was written to {_ATTEMPTS} times meanwhile. Nothing was committed; run it again.")
+    curated.update_incremental()
+    if curated.version() % _CHECKPOINT_EVERY == 0:
+        curated.create_checkpoint()
+
+
+def _exchange(curated: DeltaTable, hours: set[Hour], written: list[dict[str, Any]]) -> list[AddAction | RemoveAction]:
     now_ms = int(time.time() * 1000)
     present = {row["path"]: row for row in Snapshot.of(curated).of_hours(hours).objects.to_pylist()}
     computed = {row["path"]: row for row in written}
@@ -191,24 +255,4 @@ def _commit(curated: DeltaTable, receipts: Snapshot, hours: set[Hour], written: 
         for path, row in computed.items()
         if path not in present
     ]
-    try:
-        curated.create_write_transaction(
-            [*removed, *added],
-            "append",
-            curated.schema(),
-            list(DEFINITION.partition_columns),
-            commit_properties=CommitProperties(
-                custom_metadata={"source": RAW, "source_version": str(receipts.version), "job_version": __version__},
-                app_transactions=[Transaction(_application(receipts), receipts.version)],
-                max_commit_retries=0,
-            ),
-            post_commithook_properties=_NO_HOOKS,
-        )
-    except CommitFailedError as error:
-        raise Fenced(
-            f"Another commit to {TABLE} came first ({error}). Nothing of this step is in the table. If a second rollup "
-            "runs, stop it; then start this one again, it goes on from the table."
-        ) from error
-    curated.update_incremental()
-    if curated.version() % _CHECKPOINT_EVERY == 0:
-        curated.create_checkpoint()
+    return [*removed, *added]

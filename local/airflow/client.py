@@ -53,6 +53,10 @@ class AirflowClient:
         """Begin a run; return its id."""
         return str(self._ask("POST", f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"])
 
+    def pause(self, dag: str, *, paused: bool) -> None:
+        """Whether a DAG rests: nothing of it runs, by the clock or as asked for."""
+        self._ask("PATCH", f"/dags/{dag}", {"is_paused": paused})
+
     def state(self, dag: str, run: str) -> str:
         return str(self._ask("GET", f"/dags/{dag}/dagRuns/{run}")["state"])
 

@@ -4,7 +4,6 @@ Each leads its own session, so its workers end with it, and is started again whe
 """
 
 import json
-import os
 import threading
 import time
 from collections.abc import Mapping
@@ -33,8 +32,7 @@ COMMANDS = {
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
 # The one that measures the streams' health does so as the workload that may.
-WORKLOADS = {"triggerer": "quality"}
-METRICS_ENDPOINT = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
+WORKLOADS = {"triggerer": "airflow-triggerer"}
 START_SECONDS = 240
 GRACE_SECONDS = 15
 POLL_SECONDS = 0.5
@@ -46,13 +44,20 @@ class AirflowError(TillstreamError):
 
 class Airflow:
     """Runs below `directory`, and takes up what it has left there. `workloads`: by service account, the variables of
-    its processes.
+    its processes. `metrics`: variables that say where its metrics go; without any they go nowhere.
     """
 
-    def __init__(self, directory: Path, applications: Path, workloads: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        applications: Path,
+        workloads: Mapping[str, Mapping[str, str]],
+        metrics: Mapping[str, str],
+    ) -> None:
         self.home = Home(directory)
         self.url = f"http://127.0.0.1:{free_ports(1)[0]}"
         self._workloads = workloads
+        self._metrics = metrics
         self._environment = self._common_environment(applications)
         self._processes: dict[str, processes.Popen] = {}
         self._lock = threading.Lock()
@@ -63,7 +68,7 @@ class Airflow:
         """Return when every process says it is healthy and every DAG is known."""
         if not COMMAND.exists():
             raise AirflowError("Airflow is not installed. Nothing was started; `make airflow` installs it.")
-        self.home.write(int(self.url.rpartition(":")[2]), with_metrics=METRICS_ENDPOINT in os.environ)
+        self.home.write(int(self.url.rpartition(":")[2]), with_metrics=bool(self._metrics))
         write_private(Path(self._environment[WORKLOADS_FILE]), json.dumps(self._workloads))
         processes.run([str(COMMAND), "db", "migrate"], self.log_file("migrate"), environment=self._environment)
         for name in COMMANDS:
@@ -136,7 +141,7 @@ class Airflow:
             return f"the API does not answer: {error}"
 
     def _common_environment(self, applications: Path) -> dict[str, str]:
-        environment = inherited() | {
+        return inherited() | {
             "AIRFLOW_HOME": str(self.home.directory),
             "AIRFLOW_CONFIG": str(self.home.settings_file),
             RUNTIME: "local.airflow.runtime:LocalRuntime",
@@ -146,7 +151,5 @@ class Airflow:
             "PYTHONUNBUFFERED": "1",
             # A JVM's options are of no use here, and a proxy would be asked for loopback.
             "NO_PROXY": "127.0.0.1,localhost",
+            **self._metrics,
         }
-        if METRICS_ENDPOINT in os.environ:
-            environment[METRICS_ENDPOINT] = os.environ[METRICS_ENDPOINT]
-        return environment

@@ -5,7 +5,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -88,12 +88,13 @@ class TokenFiles:
         self,
         issuer: Issuer,
         directory: Path,
-        service_accounts: Iterable[str],
+        service_accounts: Mapping[str, str],
         lifetime_seconds: int = LIFETIME_SECONDS,
     ) -> None:
+        """`service_accounts`: the namespace of each, by its name."""
         self._issuer = issuer
         self._directory = directory
-        self._service_accounts = tuple(service_accounts)
+        self._service_accounts = dict(service_accounts)
         self._lifetime_seconds = lifetime_seconds
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="token-files", daemon=True)
@@ -125,8 +126,9 @@ class TokenFiles:
             self._write()
 
     def _write(self) -> None:
-        for name in self._service_accounts:
-            write_private(self.path(name), self._issuer.mint(name, lifetime_seconds=self._lifetime_seconds))
+        for name, namespace in self._service_accounts.items():
+            token = self._issuer.mint(name, namespace=namespace, lifetime_seconds=self._lifetime_seconds)
+            write_private(self.path(name), token)
 
 
 def _base64url(number: int) -> str:

@@ -23,6 +23,8 @@ from local.aws.issuer import NAMESPACE
 ENVIRONMENT = ROOT / "terraform" / "environments" / "local"
 # In the state before the lifecycle rules are: see the environment's main.tf.
 USABLE = "terraform_data.usable"
+# Of the workloads that one machine runs, too.
+NAMESPACES = (NAMESPACE, "airflow")
 PLUGIN_CACHE = ROOT / ".tools" / "terraform"
 MIRROR = "registry.terraform.io"
 POLL_SECONDS = 0.1
@@ -42,12 +44,15 @@ class Outputs:
     role_arns: Mapping[str, str]
     subjects: Mapping[str, str]
 
-    def platform_roles(self) -> dict[str, str]:
-        """The roles of the pipeline's own workloads, whose service accounts are called as they are."""
+    def service_accounts(self) -> dict[str, str]:
+        """The workloads of the pipeline and of Airflow, whose service accounts are called as they are: by workload, the
+        account's namespace.
+        """
         return {
-            workload: arn
-            for workload, arn in self.role_arns.items()
-            if self.subjects[workload] == f"{NAMESPACE}:{workload}"
+            workload: namespace
+            for workload in self.role_arns
+            for namespace in NAMESPACES
+            if self.subjects[workload] == f"{namespace}:{workload}"
         }
 
     def environment(self) -> dict[str, str]:

@@ -11,27 +11,20 @@ from dataclasses import asdict
 from pathlib import Path
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import (
-    AdminClient,
-    ScramCredentialInfo,
-    ScramMechanism,
-    UserScramCredentialAlteration,
-    UserScramCredentialUpsertion,
-)
+from confluent_kafka.admin import AdminClient
 
 from contracts.errors import TillstreamError
 from local import processes
 from local.authority import Authority, Identity
 from local.files import free_ports, write_private
 from local.kafka.configuration import Listener, Ports, log4j_properties, server_properties
-from topics.apply import apply_plan
-from topics.desired import administrator_acls
-from topics.plan import Plan
+from topics.errors import TopicsError
+from topics.logins import Secret
+from topics.users import set_users
 
 JARS = Path(__file__).resolve().parents[2] / ".tools" / "jars" / "kafka"
 OWN_JAR = JARS.parent / "own" / "kafka.jar"
-WORKLOADS = ("spark-ingest", "spark-batch", "quality", "topics")
-SCRAM_ITERATIONS = 4096
+WORKLOADS = ("spark-ingest", "spark-batch", "quality", "airflow-triggerer", "topics")
 
 
 class BrokerError(TillstreamError):
@@ -44,15 +37,18 @@ class Broker:
     Ports, keys and data are made once and kept, so a broker that was stopped or killed comes back as it was.
     """
 
-    def __init__(self, directory: Path, authority: Authority, more: Sequence[Listener] = ()) -> None:
+    def __init__(
+        self, directory: Path, authority: Authority, more: Sequence[Listener] = (), metrics_port: int | None = None
+    ) -> None:
         """Take up the broker of this directory, or prepare a new one (a few seconds: its storage is formatted).
 
-        `more`: ways in beside those of stores and workloads.
+        `more`: ways in beside those of stores and workloads. `metrics_port`: serve its metrics there, as MSK does.
         """
         self.directory = directory
         self.authority = authority
         self.log_file = directory / "broker.log"
         self._more = more
+        self._metrics_port = metrics_port
         self._process: subprocess.Popen[bytes] | None = None
         self._ports_file = directory / "ports.json"
         if not self._ports_file.exists():
@@ -68,6 +64,11 @@ class Broker:
     def workloads_bootstrap(self) -> str:
         """Where workloads log in, by SCRAM over TLS."""
         return f"127.0.0.1:{self.ports.workloads}"
+
+    @property
+    def metrics_address(self) -> str:
+        """Where Prometheus reads what the broker counts, if it was asked to serve that."""
+        return f"127.0.0.1:{self._metrics_port}" if self._metrics_port else ""
 
     @property
     def pid(self) -> int | None:
@@ -86,6 +87,7 @@ class Broker:
             "-XX:TieredStopAtLevel=1",
             f"-Dlog4j2.configurationFile={self.directory / 'log4j2.properties'}",
             *(f"-D{name}={value}" for each in self._more for name, value in each.jvm.items()),
+            *self._metrics_agent(),
             "-cp",
             f"{JARS}/*:{OWN_JAR}",
             "kafka.Kafka",
@@ -108,19 +110,10 @@ class Broker:
 
     def create_users(self, names: Iterable[str] = WORKLOADS) -> None:
         """Make the SCRAM users with the passwords in their files, and let `topics` do the rest. May be repeated."""
-        mechanism = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, SCRAM_ITERATIONS)
-        upsertions: list[UserScramCredentialAlteration] = [
-            UserScramCredentialUpsertion(name, mechanism, self.password_file(name).read_bytes()) for name in names
-        ]
-        admin = self.admin()
-        for name, future in admin.alter_user_scram_credentials(upsertions).items():
-            try:
-                future.result(timeout=30)
-            except KafkaException as error:
-                raise BrokerError(
-                    f"The SCRAM user {name} could not be made: {error}. The broker runs; `make up` tries again."
-                ) from error
-        apply_plan(admin, Plan(add_acls=tuple(administrator_acls())))
+        try:
+            set_users(self.admin(), {name: Secret(file=self.password_file(name)) for name in names})
+        except TopicsError as error:
+            raise BrokerError(f"{error} The broker runs; `make up` tries again.") from error
 
     def admin(self) -> AdminClient:
         """A client with every right, for set-up only."""
@@ -160,6 +153,12 @@ class Broker:
             "TILLSTREAM_KAFKA_CERT_FILE": str(identity.certificate_file),
             "TILLSTREAM_KAFKA_KEY_FILE": str(identity.key_file),
         }
+
+    def _metrics_agent(self) -> list[str]:
+        if self._metrics_port is None:
+            return []
+        [agent] = JARS.glob("jmx_prometheus_javaagent-*.jar")
+        return [f"-javaagent:{agent}=127.0.0.1:{self._metrics_port}:{Path(__file__).parent / 'jmx.yaml'}"]
 
     @property
     def _administrator(self) -> Identity:

@@ -92,5 +92,7 @@ class Report:
     troubles: Sequence[Trouble]
     steps: Sequence[Step]
     memory: Memory
+    # The name of the file with the boards, beside this one.
+    boards: str = ""
     # Empty where the demo ran without Airflow.
     dag_runs: Sequence[DagRun] = ()

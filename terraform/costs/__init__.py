@@ -56,16 +56,31 @@ def table(file: Path = FILE) -> str:
     )
 
 
+def prices(file: Path = FILE) -> dict[str, Decimal]:
+    """The unit prices of costs.yaml, by name."""
+    return _decimals(yaml.safe_load(file.read_text())["prices"])
+
+
+def whose(file: Path = FILE) -> str:
+    """Where and when the prices hold, in words."""
+    facts = yaml.safe_load(file.read_text())
+    return f"the list prices of {facts['region']} as of {facts['as_of']}"
+
+
 def heading(file: Path = FILE) -> str:
     facts = yaml.safe_load(file.read_text())
     return (
-        f"{facts['currency']} a month at the list prices of {facts['region']} as of {facts['as_of']}, without taxes "
-        "and discounts. Written by `make render` from [`terraform/costs/costs.yaml`](../terraform/costs/costs.yaml)."
+        f"{facts['currency']} a month at {whose(file)}, without taxes and discounts. "
+        "Written by `make render` from [`terraform/costs/costs.yaml`](../terraform/costs/costs.yaml)."
     )
 
 
 def _dollars(usd: Decimal) -> str:
     return f"{usd.quantize(Decimal(1), ROUND_HALF_UP):,}"
+
+
+def _decimals(numbers: Mapping[str, float | str]) -> dict[str, Decimal]:
+    return {name: Decimal(str(value)) for name, value in numbers.items()}
 
 
 def _size(facts: Mapping[str, Any], environment: str, stores: int) -> Mapping[str, Any]:
@@ -84,10 +99,7 @@ def _size(facts: Mapping[str, Any], environment: str, stores: int) -> Mapping[st
 
 
 def _lines(facts: Mapping[str, Any], size: Mapping[str, Any], stores: Decimal) -> list[Line]:
-    price = {name: Decimal(str(value)) for name, value in facts["prices"].items()}
-    assumed = {name: Decimal(str(value)) for name, value in facts["assumed"].items()}
-    counted = {name: Decimal(str(value)) for name, value in facts["counted"].items()}
-    store = {name: Decimal(str(value)) for name, value in facts["store"].items()}
+    price, assumed, counted, store = (_decimals(facts[name]) for name in ("prices", "assumed", "counted", "store"))
     parts = {name: Decimal(value) for name, value in size.items() if name != "broker_type"}
     hours = Decimal(facts["hours_a_month"])
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
+from airflow.sdk.exceptions import AirflowSkipException
 from airflow.utils.db import initdb
 from kubernetes import client
 
@@ -177,19 +178,55 @@ def test_what_a_verb_prints_is_the_tasks_result(monkeypatch: pytest.MonkeyPatch)
     assert operator.execute({})["ok"] is True
 
 
+def test_a_verb_that_a_run_leaves_nothing_of_is_skipped():
+    """The run's parameters chose others; nothing is started."""
+    with pytest.raises(AirflowSkipException):
+        RunVerb(task_id="validate", workload="quality", verb="").execute({})
+
+
 def test_on_eks_a_verbs_pod_is_its_workloads(monkeypatch: pytest.MonkeyPatch):
     """Airflow's own pod, but in the pipeline's namespace, under the workload's service account, with the platform's
-    addresses, and let through to Kafka.
+    addresses; let through to Kafka, with what it logs in by, should it need that.
     """
+    pod = pod_on_eks("quality", monkeypatch)
+    [base] = pod.spec.containers
+    assert (pod.metadata.namespace, pod.spec.service_account_name) == ("tillstream", "quality")
+    assert pod.metadata.labels == {"component": "worker", "tillstream.io/kafka": "true"}
+    assert base.image == "airflow"
+    assert {each.name: each.value for each in base.env} == {"A": "b", "TILLSTREAM_KAFKA_USERNAME": "quality"}
+    config_maps = [each.config_map_ref for each in base.env_from]
+    assert [(each.name, bool(each.optional)) for each in config_maps] == [("platform", False), ("kafka-login", True)]
+    assert mounted(pod) == {"/var/run/secrets/kafka": ("kafka-login-quality", True)}
+
+
+def test_on_eks_a_pod_has_what_its_work_needs_and_no_more(monkeypatch: pytest.MonkeyPatch):
+    """What makes rows anew has the key of the signatures beside its log-in; what compacts them has no way to Kafka."""
+    assert mounted(pod_on_eks("spark-ingest", monkeypatch)) == {
+        "/var/run/secrets/tillstream": ("store-master-key", False),
+        "/var/run/secrets/kafka": ("kafka-login-spark-ingest", True),
+    }
+    upkeep = pod_on_eks("upkeep", monkeypatch)
+    assert upkeep.metadata.labels == {"component": "worker"}
+    assert mounted(upkeep) == {}
+    assert [each.config_map_ref.name for each in upkeep.spec.containers[0].env_from] == ["platform"]
+
+
+def mounted(pod: client.V1Pod) -> dict[str, tuple[str, bool]]:
+    """By place: the Secret, and whether the pod starts without it."""
+    sources = {each.name: each.secret for each in pod.spec.volumes}
+    return {
+        each.mount_path: (sources[each.name].secret_name, bool(sources[each.name].optional))
+        for each in pod.spec.containers[0].volume_mounts
+    }
+
+
+def pod_on_eks(workload: str, monkeypatch: pytest.MonkeyPatch) -> client.V1Pod:
+    """The pod that KubernetesExecutor makes for a verb of this workload, of a small template."""
     monkeypatch.setenv(RUNTIME, KUBERNETES)
-    override = RunVerb(task_id="verify", workload="quality", verb="verify").executor_config["pod_override"]
+    override = RunVerb(task_id="verify", workload=workload, verb="verify").executor_config["pod_override"]
     container = client.V1Container(name="base", image="airflow", env=[client.V1EnvVar("A", "b")])
     template = client.V1Pod(
         metadata=client.V1ObjectMeta(namespace="airflow", labels={"component": "worker"}),
         spec=client.V1PodSpec(service_account_name="airflow", containers=[container]),
     )
-    pod = PodGenerator.reconcile_pods(template, override)
-    [base] = pod.spec.containers
-    assert (pod.metadata.namespace, pod.spec.service_account_name) == ("tillstream", "quality")
-    assert pod.metadata.labels == {"component": "worker", "tillstream.io/kafka": "true"}
-    assert (base.image, base.env[0].value, base.env_from[0].config_map_ref.name) == ("airflow", "b", "platform")
+    return PodGenerator.reconcile_pods(template, override)

@@ -1,6 +1,8 @@
 """What Airflow may rely on, of both places where SparkApplications run."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,10 @@ from orchestration import actions
 from orchestration.kubernetes import KubernetesRuntime
 from orchestration.runtime import Application, Changed, NoSuchApplication, Runtime, Unreachable
 from tests.airflow.api_server import ApiServer
+from tests.airflow.real_cluster import ADMINISTRATOR, Others
+
+# A real API server where there is one: tests/cluster runs these tests, too.
+PLACES = ["kubernetes", "local", *(["cluster"] if ADMINISTRATOR in os.environ else [])]
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,12 @@ def kubernetes(api: ApiServer) -> KubernetesRuntime:
     return KubernetesRuntime(client.ApiClient(configuration), "tillstream")
 
 
-@pytest.fixture(params=["kubernetes", "local"])
+@pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "cluster":
+        others = Others.from_env()
+        others.remove_all()
+        return Place(KubernetesRuntime(), others.apply, others.become, others.remove)
     if request.param == "local":
         applications = Applications(tmp_path)
         runtime = LocalRuntime(applications)
@@ -71,7 +81,18 @@ def manifest(name: str = "ingest", **spec: object) -> dict[str, Any]:
         "apiVersion": "sparkoperator.k8s.io/v1beta2",
         "kind": "SparkApplication",
         "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": "tillstream"}},
-        "spec": {"suspend": True, "arguments": ["a"], **spec},
+        # What the operator's own schema demands, and what is looked at.
+        "spec": {
+            "type": "Python",
+            "mode": "cluster",
+            "sparkVersion": "4.2.0",
+            "mainApplicationFile": "local:///a.py",
+            "driver": {},
+            "executor": {},
+            "suspend": True,
+            "arguments": ["a"],
+            **spec,
+        },
     }
 
 
@@ -117,6 +138,19 @@ def test_of_two_writers_one_wins(place: Place):
         place.runtime.change(seen, suspend=True, watcher="another#1")
     now = place.runtime.get("ingest")
     assert (now.suspend, now.watcher) == (False, "me#1")
+
+
+def test_two_who_write_at_once_both_come_through(place: Place):
+    """Each looks again until its change was made as it was seen; no change is a mixture of two."""
+    place.apply(manifest())
+    rounds = range(10)
+    with ThreadPoolExecutor(2) as pool:
+        starts = pool.submit(lambda: [actions.start(place.runtime, "ingest", f"starts#{each}") for each in rounds])
+        stops = pool.submit(lambda: [actions.stop(place.runtime, "ingest", f"stops#{each}") for each in rounds])
+    assert [(each.suspend, each.watcher) for each in starts.result()] == [(False, f"starts#{each}") for each in rounds]
+    assert [(each.suspend, each.watcher) for each in stops.result()] == [(True, f"stops#{each}") for each in rounds]
+    last = place.runtime.get("ingest")
+    assert (last.suspend, last.watcher) in {(False, "starts#9"), (True, "stops#9")}
 
 
 def test_an_ended_one_is_replaced_by_its_like(place: Place):

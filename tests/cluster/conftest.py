@@ -1,23 +1,30 @@
-"""One cluster for all of these tests: it takes seconds to start and a minute to sync."""
+"""One cluster for all of these tests, which Argo CD has synced from this repository: a minute or two."""
 
 import json
-import os
-import subprocess
+import shutil
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
-from tests.support.cluster import ArgoCD, Cluster, Hands, Repository, Watch
-from tests.support.manifests import ROOT, build
+from local.authority import Authority
+from local.aws.account import Account
+from local.aws.provision import Provisioning
+from local.files import write_private
+from tests.support.argo_cd import ArgoCD, Watch, await_settled
+from tests.support.cluster import ISSUER, Cluster
+from tests.support.hands import Hands
+from tests.support.platform import Cloud
+from tests.support.repository import Repository
 
 ENVIRONMENT = "dev"
+# Two minutes of processor time; the rest is for machines that have other work.
+SYNC_SECONDS = 900
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("cluster")) as running:
-        yield running
+def pytest_sessionstart() -> None:
+    """Say what is missing before anything starts."""
+    if shutil.which("go") is None:
+        pytest.exit("The tests of the cluster need Go: it builds the cluster and fetches its charts.", returncode=2)
 
 
 @pytest.fixture(scope="session")
@@ -26,42 +33,44 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 
 @pytest.fixture(scope="session")
-def bootstrapped(cluster: Cluster, repository: Repository) -> Cluster:
-    """The first of the two applies: Argo CD's kinds and settings, as docs/gitops.md says."""
-    cluster.apply(repository.render("argocd/bootstrap"))
-    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-    # Argo CD's web server would draw it.
-    secret = {"stringData": {"server.secretkey": "of no server"}}
-    cluster.kubectl("patch", "secret", "argocd-secret", "--namespace=argocd", f"--patch={json.dumps(secret)}")
-    return cluster
+def bootstrapped(tmp_path_factory: pytest.TempPathFactory, repository: Repository) -> Iterator[Cluster]:
+    """The first of the two applies of docs/gitops.md: Argo CD's kinds and settings. Nothing follows from it yet."""
+    with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        cluster.apply(repository.render("argocd/bootstrap"))
+        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        # Argo CD's web server, which has no pod here, would draw it.
+        secret = {"stringData": {"server.secretkey": "of no server"}}
+        cluster.kubectl("patch", "secret", "argocd-secret", "--namespace=argocd", f"--patch={json.dumps(secret)}")
+        yield cluster
 
 
 @pytest.fixture(scope="session")
-def declared(bootstrapped: Cluster) -> Cluster:
-    """The kinds of operators, and the namespaces with what guards them; nothing of it is Argo CD's."""
-    for file in sorted((ROOT / ".tools" / "crds").glob("*.yaml")):
-        if not file.name.startswith(("application", "appproject")):
-            bootstrapped.apply(file.read_text())
-    bootstrapped.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-    bootstrapped.apply(yaml.safe_dump_all(build(ROOT / "argocd" / "overlays" / "dev" / "foundation")))
+def history(bootstrapped: Cluster, repository: Repository) -> Iterator[Watch]:
+    """The second apply, of the root, and what happened until everything that follows from it was settled."""
+    with ArgoCD(bootstrapped), Hands(bootstrapped):
+        with Watch(bootstrapped) as watch:
+            bootstrapped.apply(repository.render(f"argocd/overlays/{ENVIRONMENT}/root"))
+            await_settled(bootstrapped, SYNC_SECONDS)
+        yield watch
+
+
+@pytest.fixture(scope="session")
+def cluster(bootstrapped: Cluster, history: Watch) -> Cluster:
+    """The cluster as Git has it, while Argo CD keeps it so."""
+    del history
     return bootstrapped
 
 
 @pytest.fixture(scope="session")
-def synced(bootstrapped: Cluster, repository: Repository) -> Iterator[Watch]:
-    """The second apply, and everything that follows from it by itself: ended when the tests are."""
-    with ArgoCD(bootstrapped), Hands(bootstrapped), Watch(bootstrapped) as watch:
-        bootstrapped.apply(repository.render(f"argocd/overlays/{ENVIRONMENT}/root"))
-        yield watch
-
-
-@pytest.fixture(autouse=True)
-def quiet_git(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No hooks and no settings of the user's own."""
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-
-
-def pytest_sessionstart() -> None:
-    """Say what is missing before anything starts."""
-    if subprocess.run(["go", "version"], capture_output=True, check=False).returncode:
-        pytest.exit("the cluster's tests need Go, to build the cluster: see CONTRIBUTING.md", returncode=2)
+def trusting(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """The emulated AWS with Terraform's roles, its STS given the keys that this cluster publishes."""
+    directory = tmp_path_factory.mktemp("cloud")
+    account = Account(directory / "aws", Authority.create(directory / "authority"))
+    account.issuer.url = ISSUER
+    write_private(account.issuer.jwks_file, json.dumps(cluster.get("/openid/v1/jwks")))
+    account.start()
+    try:
+        with Provisioning(account, directory / "terraform") as provisioning:
+            yield Cloud(account, provisioning, provisioning.outputs(), None)
+    finally:
+        account.stop()

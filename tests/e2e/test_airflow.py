@@ -14,17 +14,14 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from rich.console import Console
 
 from local.airflow.client import AirflowClient
 from local.airflow.server import Airflow
-from local.files import write_private
 from local.lifecycle import State
-from local.processes import kill_all
 from local.progress import Steps
 from local.stack import Stack
 from tests.support.drivers import is_alive
-from tests.support.messages import MASTER_KEY, RECEIPTS, Till
+from tests.support.messages import RECEIPTS, Till
 from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3000)]
@@ -99,21 +96,13 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    directory = tmp_path_factory.mktemp("airflow")
-    write_private(directory / "secrets" / "store-master.key", MASTER_KEY)
-    console = Console(stderr=True)
-    try:
-        with Steps(console) as steps, Stack(directory, steps, seed=1, with_airflow=True) as stack:
-            stack.start()
-            assert stack.airflow is not None
-            with stack.airflow.client() as client:
-                story = Story(stack, stack.airflow, steps, client)
-                _be_strict(stack)
-                _live(story)
-                yield story
-    finally:
-        kill_all()
+def story(stack: Stack, steps: Steps) -> Iterator[Story]:
+    assert stack.airflow is not None
+    with stack.airflow.client() as client:
+        story = Story(stack, stack.airflow, steps, client)
+        _be_strict(stack)
+        _live(story)
+        yield story
 
 
 def _be_strict(stack: Stack) -> None:

@@ -13,6 +13,7 @@ import pytest
 import contracts
 from jobs.rollup.sales_per_minute import DEFINITION as CURATED
 from lake.tables import TableDefinition, definitions
+from quality.validation import ledger
 from stores.fleet import dimension
 from stores.fleet.workspace import connect
 
@@ -59,7 +60,7 @@ def test_tables_are_those_of_the_jobs(catalog: Mapping[str, Any]):
             TableDefinition(name, database.table(name).to_arrow_table().schema, ())
             for name in ("dim_stores", "dim_products")
         ]
-    made = [*definitions(contracts.load().values()), CURATED, *dimensions]
+    made = [*definitions(contracts.load().values()), CURATED, *dimensions, ledger.PARTITIONS, ledger.RESULTS]
     assert sorted(catalog) == sorted(each.name for each in made)
     for table in made:
         columns = [(column["name"], column["type"]) for column in catalog[table.name]["columns"]]

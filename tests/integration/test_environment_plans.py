@@ -1,5 +1,7 @@
 """What a plan of the environments says, before anything is made."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import yaml
 
 from terraform import costs
 from tests.support.aws_root import Environment, client, emulated_aws
+from tests.support.manifests import rendered
 
 pytestmark = pytest.mark.integration
 
@@ -34,6 +37,28 @@ def test_dev_from_nothing(dev: Environment, mode: str, clusters: int):
     assert created.count("aws_eks_cluster") == 1
     assert created.count("aws_nat_gateway") == 1
     assert {change["change"]["actions"][0] for change in plan["resource_changes"]} <= {"create", "read"}
+
+
+@pytest.mark.parametrize("mode", ["msk", "strimzi"])
+def test_every_secret_that_the_cluster_copies_is_made(dev: Environment, mode: str):
+    """Terraform makes the secrets that the manifests name, and no others; those of Kafka only where it is in the
+    cluster.
+    """
+    plan = dev.plan(kafka_mode=mode)
+    made = {
+        change["change"]["after"]["name"]
+        for change in plan["resource_changes"]
+        if change["type"] == "aws_secretsmanager_secret"
+    }
+    folders = {name: manifests for name, manifests in rendered("dev").items() if name != "kafka" or mode == "strimzi"}
+    copied = {
+        key
+        for manifests in folders.values()
+        for each in manifests
+        if each["kind"] == "ExternalSecret"
+        for key in re.findall(r'"key": "(tillstream-dev/[^"]+)"', json.dumps(each["spec"]))
+    }
+    assert made == copied
 
 
 def test_what_is_paid_for_is_what_is_planned(dev: Environment):

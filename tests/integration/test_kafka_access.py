@@ -10,8 +10,10 @@ from local.authority import Authority
 from local.files import write_private
 from tests.support.broker import TOPICS, Kafka
 from tests.support.clients import deliver, first_error, read
+from topics.errors import TopicsError
 from topics.logins import Mtls, Scram, Secret
 from topics.settings import KafkaSettings
+from topics.watermarks import watermarks
 
 pytestmark = pytest.mark.integration
 
@@ -67,6 +69,23 @@ def test_workload_without_a_role_cannot_read(kafka: Kafka):
     assert refused is not None
     assert refused.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
     assert read(kafka.workload_settings("spark-ingest"), "pos.receipts.v1", group="spark-ingest") is None
+
+
+def test_who_may_describe_cannot_read(kafka: Kafka):
+    """Airflow's triggerer sees where a feed ends, as it must to measure a lag, and reads no message of it; who consumes
+    the feed reads it, and who has nothing to do with it does not even see it.
+    """
+    topic = "pos.receipts.v1"
+    assert deliver(kafka.store_settings("330"), topic) is None
+    assert watermarks(kafka.connection_of("airflow-triggerer"), topic) == watermarks(
+        kafka.connection_of("quality"), topic
+    )
+    refused = read(kafka.workload_settings("airflow-triggerer"), topic, group="airflow-triggerer")
+    assert refused is not None
+    assert refused.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    assert read(kafka.workload_settings("quality"), topic, group="quality") is None
+    with pytest.raises(TopicsError, match="does not describe"):
+        watermarks(kafka.connection_of("spark-batch"), topic)
 
 
 def test_reader_cannot_write(kafka: Kafka):

@@ -304,3 +304,16 @@ def test_refreshed_credentials_open_tables_again(lake: Lake, aws_account: Accoun
     assert tables.last_seen("receipts") is not before
     assert tables.store.storage_options()["aws_access_key_id"] == sessions[1]
     assert counts(lake) == {name: 2 * count for name, count in ONE_BATCH.items()}
+
+
+@pytest.mark.parametrize("whole_bytes", [0, 1 << 20])
+def test_an_object_is_read_as_a_file(lake: Lake, monkeypatch: pytest.MonkeyPatch, whole_bytes: int) -> None:
+    """A large object by the parts that are read, a small one at once: the bytes are the same."""
+    monkeypatch.setattr("lake.objects.WHOLE_BYTES", whole_bytes)
+    body = bytes(range(256)) * 4
+    lake.store.put("receipts/any", body)
+    with lake.store.open("receipts/any", len(body)) as file:
+        file.seek(1000)
+        assert file.read() == body[1000:]
+        file.seek(0)
+        assert file.read(16) == body[:16]

@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 from local.authority import Authority
 from local.aws.account import REGION, Account, without_aws
 from local.aws.emulator import HEALTH
-from local.aws.issuer import AUDIENCE, LOCAL_ISSUER, Issuer, TokenFiles
+from local.aws.issuer import AUDIENCE, LOCAL_ISSUER, NAMESPACE, Issuer, TokenFiles
 from tests.support.platform import assume, client
 from tests.support.waiting import wait_for
 
@@ -212,7 +212,7 @@ def test_boto3_refreshes(short_lived: Trusting, tmp_path: Path, monkeypatch: pyt
     """A process that has the variables of a workload keeps its access across the end of a session."""
     for name in set(os.environ) - set(without_aws(os.environ)):
         monkeypatch.delenv(name)
-    with TokenFiles(short_lived.account.issuer, tmp_path, [SUBJECT]) as tokens:
+    with TokenFiles(short_lived.account.issuer, tmp_path, {SUBJECT: NAMESPACE}) as tokens:
         for name, value in short_lived.account.workload_environment(short_lived.role_arn, tokens.path(SUBJECT)).items():
             monkeypatch.setenv(name, value)
         session = boto3.session.Session()
@@ -317,7 +317,7 @@ def test_administrator_is_locked_out_for_good(tmp_path: Path):
 
 def test_tokens_are_replaced_before_they_expire(aws: Trusting, tmp_path: Path):
     """A token's file is written anew, whole, while its token is still good."""
-    with TokenFiles(aws.account.issuer, tmp_path, [SUBJECT], lifetime_seconds=2) as tokens:
+    with TokenFiles(aws.account.issuer, tmp_path, {SUBJECT: NAMESPACE}, lifetime_seconds=2) as tokens:
         first = tokens.path(SUBJECT).read_text()
         second = wait_for(lambda: (new := tokens.path(SUBJECT).read_text()) != first and new, 30, "a new token")
     claims = [jwt.decode(token, options={"verify_signature": False}) for token in (first, second)]

@@ -4,13 +4,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
 
 from jobs.delta_reader import Snapshot
-from tests.support.lake_rows import Receipt, day_of_receipts, receipt_tables
+from lake.curated import differences
+from tests.support.lake_rows import DAY, Receipt, day_of_receipts, receipt_tables
 from tests.support.scratch_lake import Run, ScratchLake
 from tests.support.waiting import wait_for
 
@@ -110,6 +111,34 @@ def test_a_killed_step_is_committed_whole_or_not_at_all(scratch_lake: ScratchLak
     assert stored == {f"sales_per_minute/{row['path']}" for row in present}, "the replay wrote the same objects"
     metadata = scratch_lake.tables.table("sales_per_minute").history(1)[0]
     assert json.loads(metadata["source_version"]) == scratch_lake.tables.table("receipts").version()
+
+
+def test_dates_are_computed_anew(scratch_lake: ScratchLake):
+    """A backfill computes the hours of its dates by the dimensions of now, at the receipts that the rollup has come to;
+    other dates keep their objects, and the rollup its place.
+    """
+    next_day = [replace(each, business_date=DAY + timedelta(days=1), seq=100 + each.seq) for each in MORNING]
+    append(scratch_lake, *MORNING, *next_day)
+    first = scratch_lake.submit("rollup", "--once")
+    assert first.wait() == 0, first.said()
+    before = {row["dt"]: row["path"] for row in objects(scratch_lake)}
+    # A late sale that the rollup has not seen, and another department for what was sold.
+    append(scratch_lake, Receipt(99, (250, 50), at=time(9, 10), offset=99))
+    scratch_lake.tables.table("dim_products").update(updates={"department": "'BAKERY'"}, predicate="sku = 'p1'")
+    done = scratch_lake.submit("rollup-backfill", f"--business-date={DAY}")
+    assert done.wait() == 0, done.said()
+    after = {row["dt"]: row["path"] for row in objects(scratch_lake)}
+    assert after[DAY] != before[DAY]
+    assert after[DAY + timedelta(days=1)] == before[DAY + timedelta(days=1)]
+    departments = {
+        row["dt"]: {each["department"] for each in row["departments"]} for row in scratch_lake.rows("sales_per_minute")
+    }
+    assert departments == {DAY: {"BAKERY"}, DAY + timedelta(days=1): {"GROCERY"}}
+    assert differences(scratch_lake.tables)[0] == []
+
+    last = scratch_lake.submit("rollup", "--once")
+    assert last.wait() == 0, last.said()
+    assert curated_money(scratch_lake) == raw_money(scratch_lake)
 
 
 def objects(lake: ScratchLake) -> list[dict[str, object]]:

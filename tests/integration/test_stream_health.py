@@ -82,7 +82,7 @@ def test_compaction_leaves_a_rollup_nothing_to_do(scratch_lake: ScratchLake, clo
 @pytest.mark.usefixtures("scratch_lake")
 def test_an_ingest_lags_while_messages_wait(kafka: Kafka, clock: Clock, monkeypatch: pytest.MonkeyPatch):
     """A feed that has committed nothing and has messages lags from the first look; it names itself."""
-    for name, value in kafka.broker.workload_environment("quality").items():
+    for name, value in kafka.broker.workload_environment("airflow-triggerer").items():
         monkeypatch.setenv(name, value)
     producer = kafka.producer()
     Till().message().send(producer, "pos.receipts.v1")

@@ -10,17 +10,20 @@ from click.testing import CliRunner, Result
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import NewPartitions
 
+import contracts
 from local.files import write_private
 from tests.support.broker import TOPICS, Kafka, start_broker
 from tests.support.clients import deliver
 from tests.support.waiting import wait_for
 from topics.apply import apply_plan, read_state
 from topics.cli import topics
+from topics.connection import connect
 from topics.desired import administrator_acls
 from topics.errors import TopicsError
 from topics.model import Acl, Topic
 from topics.plan import Plan
 from topics.settings import KafkaSettings
+from topics.users import users_of
 
 pytestmark = pytest.mark.integration
 
@@ -196,3 +199,48 @@ def test_message_of_a_fast_clock_is_taken(kafka: Kafka, tmp_path: Path):
     """A till whose clock is a day ahead delivers: its date is for the lake to judge, not for the broker."""
     assert run(kafka, "apply", "--stores", str(stores_file(tmp_path, {"330": 1}))).exit_code == 0
     assert deliver(kafka.store_settings("330"), "pos.receipts.v1", ahead_ms=86_400_000) is None
+
+
+@pytest.fixture
+def changed_users(kafka: Kafka) -> Iterator[Kafka]:
+    """A broker whose users get other passwords, and their own again."""
+    yield kafka
+    kafka.broker.create_users()
+
+
+def test_users_are_made_by_the_administrator(changed_users: Kafka, tmp_path: Path):
+    """With a file a user, each of them can log in by its password, and `topics` do its work; a new password counts."""
+    kafka, users = changed_users, users_of(contracts.load().values())
+    administrator = kafka.broker.store_environment(kafka.broker._administrator)
+    for generation in ("first", "second"):
+        for user in users:
+            write_private(tmp_path / "users" / user, f"{generation} of {user}\n")
+        result = run(kafka, "users", "--passwords", str(tmp_path / "users"), "--json", **administrator)
+        assert json.loads(result.output) == {"users": sorted(users)}
+        assert all(logs_in(kafka, user, f"{generation} of {user}") for user in users)
+    assert not logs_in(kafka, "topics", "first of topics")
+    plan = run(kafka, "plan", "--json", TILLSTREAM_KAFKA_PASSWORD_FILE=str(tmp_path / "users" / "topics"))
+    assert [topic["name"] for topic in planned(plan)["create_topics"]] == sorted(TOPICS)
+
+
+@pytest.mark.parametrize("wrong", ["missing", "unknown"])
+def test_a_folder_of_passwords_that_does_not_fit_changes_nothing(kafka: Kafka, tmp_path: Path, wrong: str):
+    """A workload without a password, or a password of nobody, is named before Kafka is asked."""
+    users = users_of(contracts.load().values())
+    for user in users - {"quality"} if wrong == "missing" else users | {"qualty"}:
+        write_private(tmp_path / user, "secret")
+    result = run(kafka, "users", "--passwords", str(tmp_path))
+    assert result.exit_code != 0
+    reason = "there is none of quality" if wrong == "missing" else "qualty is no workload"
+    assert reason in str(result.exception)
+
+
+def logs_in(kafka: Kafka, user: str, password: str) -> bool:
+    """Whether Kafka lets this user in by this password, at once or never."""
+    environment = kafka.broker.workload_environment(user) | {"TILLSTREAM_KAFKA_PASSWORD": password}
+    del environment["TILLSTREAM_KAFKA_PASSWORD_FILE"]
+    try:
+        connect(KafkaSettings.from_env(environment))
+    except TopicsError:
+        return False
+    return True

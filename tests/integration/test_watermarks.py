@@ -4,7 +4,6 @@ import pytest
 from confluent_kafka import Uuid
 
 from tests.support.broker import Kafka
-from topics.connection import connect
 from topics.errors import TopicsError
 from topics.watermarks import topic_id, watermarks
 
@@ -18,7 +17,7 @@ def test_a_topic_says_where_it_begins_and_ends(kafka: Kafka) -> None:
     for _ in range(3):
         producer.produce(topic, b"x", partition=1)
     assert producer.flush(30) == 0
-    found = watermarks(connect(kafka.workload_settings("quality")), topic)
+    found = watermarks(kafka.connection_of("quality"), topic)
     assert (found.low, found.high) == ({0: 0, 1: 0}, {0: 0, 1: 3})
     assert re.fullmatch(r"[A-Za-z0-9_-]{22}", found.topic_id)
 
@@ -26,7 +25,7 @@ def test_a_topic_says_where_it_begins_and_ends(kafka: Kafka) -> None:
 def test_a_topic_that_does_not_exist_is_an_error(kafka: Kafka) -> None:
     """Asking for an unknown topic ends with a sentence that says how to go on."""
     with pytest.raises(TopicsError, match="topics plan"):
-        watermarks(connect(kafka.workload_settings("quality")), "no.such.topic")
+        watermarks(kafka.connection_of("quality"), "no.such.topic")
 
 
 def test_ids_are_fit_for_names() -> None:

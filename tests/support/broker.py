@@ -14,6 +14,7 @@ from local.authority import Authority, Identity
 from local.kafka import Broker
 from local.kafka.configuration import Listener
 from topics.apply import apply_plan, read_state
+from topics.connection import Connection
 from topics.desired import desired_state, workload_principals
 from topics.model import Acl, Store, Topic
 from topics.plan import ConfigChange, Plan, make_plan
@@ -98,19 +99,28 @@ class Kafka:
         """A client with the rights of one workload."""
         return AdminClient({**self.workload_settings(user).librdkafka(), "log_level": 0})
 
+    def connection_of(self, user: str) -> Connection:
+        """The same, where one broker after the other is asked."""
+        return Connection.to(self.workload_settings(user))
 
-def start_broker(directory: Path, stores: tuple[str, ...] = STORES, more: Sequence[Listener] = ()) -> Kafka:
+
+def start_broker(
+    directory: Path,
+    stores: tuple[str, ...] = STORES,
+    more: Sequence[Listener] = (),
+    metrics_port: int | None = None,
+) -> Kafka:
     """A broker without topics, for tests that make their own; stop it by `kafka.broker.stop()`."""
     authority = Authority.create(directory / "ca")
-    broker = Broker(directory / "kafka", authority, more)
+    broker = Broker(directory / "kafka", authority, more, metrics_port)
     broker.start()
     broker.create_users()
     return Kafka(broker, {store: authority.issue_store(store, generation=1) for store in stores})
 
 
-def start_kafka(directory: Path, stores: tuple[str, ...] = STORES) -> Kafka:
+def start_kafka(directory: Path, stores: tuple[str, ...] = STORES, metrics_port: int | None = None) -> Kafka:
     """A broker with the contracts' topics and ACLs, for tests that kill it; stop it by `kafka.broker.stop()`."""
-    kafka = start_broker(directory, stores)
+    kafka = start_broker(directory, stores, metrics_port=metrics_port)
     described = contracts.load().values()
     desired = desired_state(described, [Store(store, 1) for store in stores], replication=1)
     # As the platform does it: by the user `topics`, whose rights must be enough.

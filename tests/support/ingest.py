@@ -26,7 +26,7 @@ from lake.tables import DeltaTables
 from local.authority import Authority
 from local.aws.account import Account
 from local.aws.issuer import AUDIENCE, Issuer
-from local.submission import Machine, submission
+from local.submission import METRICS, Machine, submission
 from tests.support.broker import STORES, Kafka
 from tests.support.messages import MASTER_KEY, Message
 from tests.support.scratch_lake import Run
@@ -58,6 +58,8 @@ class Platform:
     tables: DeltaTables
     contracts: dict[str, Contract]
     runs: list[Run] = field(default_factory=list)
+    metrics_url: str = ""
+    """Where the driver that was started last serves its metrics."""
 
     def send(self, feed: str, messages: Iterable[Message], store: str = "330") -> None:
         """Send under a store's certificate; returns when the broker has them."""
@@ -77,6 +79,7 @@ class Platform:
         spec["arguments"] = ["--trigger-seconds=0.5", *options, *feeds]
         machine = Machine(self.directory, {"platform": {}}, {spec["driver"]["serviceAccount"]: self.environment})
         made = submission(manifest, machine)
+        self.metrics_url = f"http://{made.environment[METRICS]}/metrics"
         command = [str(script) if script and part.endswith("__main__.py") else part for part in made.command]
         log = self.directory / f"driver-{len(self.runs)}.log"
         with log.open("wb") as output:

@@ -31,7 +31,7 @@ def build(folder: Path) -> list[Manifest]:
 def rendered(environment: str) -> dict[str, list[Manifest]]:
     """The objects of an environment by the name of their overlay, and those of the folders that all share."""
     made = {folder.name: build(folder) for folder in overlays(environment)}
-    return {**made, "rules": build(ROOT / "alerts"), "kafka": build(ROOT / "argocd" / "apps" / "kafka" / "base")}
+    return {**made, "rules": build(ROOT / "alerts"), "dashboards": build(ROOT / "dashboards")}
 
 
 def objects(environment: str, *kinds: str) -> Iterator[Manifest]:

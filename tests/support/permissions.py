@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from contracts import system_tables
 from tests.support.permissions_table import (
     ACTIONS,
     BUCKETS,
@@ -74,6 +75,14 @@ def granted(workload: str, letter: str) -> list[Place]:
     return [place for place in places if not any(place != other and place.within(other) for other in places)]
 
 
+def rows_of(place: Place) -> str:
+    """Where what may be deleted of a place begins: of a table its rows, by its first partition column."""
+    is_table = any(other.prefix == f"{place.prefix}_delta_log/" for other in matrix())
+    if not is_table:
+        return place.prefix
+    return f"{place.prefix}{'feed' if place.prefix.rstrip('/') in system_tables.SCHEMAS else 'dt'}="
+
+
 def expected(workload: str, bucket_names: Mapping[str, str]) -> set[Permission]:
     """Everything that the table grants a workload."""
     found = set()
@@ -83,7 +92,8 @@ def expected(workload: str, bucket_names: Mapping[str, str]) -> set[Permission]:
             if letter == "L":
                 found.add(Permission(actions[0], arn, f"StringLike s3:prefix {place.prefix}*"))
             else:
-                found |= {Permission(action, f"{arn}/{place.prefix}*") for action in actions}
+                prefix = rows_of(place) if letter == "D" else place.prefix
+                found |= {Permission(action, f"{arn}/{prefix}*") for action in actions}
     for line in REVIEWED:
         if workload in line.workloads:
             condition = "; ".join(conditions(line.condition))

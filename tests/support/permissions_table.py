@@ -11,58 +11,65 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import contracts
+from contracts.model import Access
 
-# L list, R read, W write, D delete; a bucket's own line is the bucket as a whole.
+# L list, R read, W write, D delete (of a table: its rows, never its log); a bucket's own line is the bucket as a whole.
 BUCKETS = """
-                                        spark-ingest  spark-batch  quality  reference-data  lake-exporter  airflow
-lake/control_total_tenders/             LRW           LR           LR       -               -              -
-lake/control_total_tenders/_delta_log/  LRW           LR           LR       -               LR             -
-lake/control_totals/                    LRW           LR           LR       -               -              -
-lake/control_totals/_delta_log/         LRW           LR           LR       -               LR             -
-lake/inventory_items/                   LRW           LR           LR       -               -              -
-lake/inventory_items/_delta_log/        LRW           LR           LR       -               LR             -
-lake/inventory_movements/               LRW           LR           LR       -               -              -
-lake/inventory_movements/_delta_log/    LRW           LR           LR       -               LR             -
-lake/operations/                        LRW           LR           LR       -               -              -
-lake/operations/_delta_log/             LRW           LR           LR       -               LR             -
-lake/receipt_lines/                     LRW           LR           LR       -               -              -
-lake/receipt_lines/_delta_log/          LRW           LR           LR       -               LR             -
-lake/receipt_tenders/                   LRW           LR           LR       -               -              -
-lake/receipt_tenders/_delta_log/        LRW           LR           LR       -               LR             -
-lake/receipts/                          LRW           LR           LR       -               -              -
-lake/receipts/_delta_log/               LRW           LR           LR       -               LR             -
-lake/duplicates/                        LRW           -            LR       -               -              -
-lake/duplicates/_delta_log/             LRW           -            LR       -               LR             -
-lake/quarantine/                        LRW           -            LR       -               -              -
-lake/quarantine/_delta_log/             LRW           -            LR       -               LR             -
-lake/dim_products/                      -             LR           -        LRW             -              -
-lake/dim_products/_delta_log/           -             LR           -        LRW             LR             -
-lake/dim_stores/                        LR            LR           LR       LRW             -              -
-lake/dim_stores/_delta_log/             LR            LR           LR       LRW             LR             -
-lake/sales_per_minute/                  -             LRW          LR       -               -              -
-lake/sales_per_minute/_delta_log/       -             LRW          LR       -               LR             -
-lake/_batches/pos.receipts/             LRW           -            LR       -               LR             -
-lake/_batches/store.control-totals/     LRW           -            LR       -               LR             -
-lake/_batches/store.inventory/          LRW           -            LR       -               LR             -
-lake/_batches/store.operations/         LRW           -            LR       -               LR             -
-lake/exports/                           -             LRW          -        -               -              -
-lake/_batches/another.feed/             -             -            -        -               -              -
-lake/receipts2/                         -             -            -        -               -              -
-lake/another/                           -             -            -        -               -              -
-lake/                                   -             -            -        -               -              -
-checkpoints/ingest/                     LRWD          -            -        -               -              -
-checkpoints/ingest2/                    -             -            -        -               -              -
-checkpoints/rollup/                     -             -            -        -               -              -
-checkpoints/                            -             -            -        -               -              -
-artifacts/airflow-logs/                 -             -            LRW      -               -              LRW
-artifacts/spark-events/spark-ingest/    LRWD          -            -        -               -              -
-artifacts/spark-events/spark-batch/     -             LRWD         -        -               -              -
-artifacts/spark-events/                 -             -            -        -               -              -
-artifacts/jobs/                         -             -            -        -               -              -
-artifacts/                              -             -            -        -               -              -
-access-logs/lake/                       -             -            -        -               -              -
-access-logs/                            -             -            -        -               -              -
-"""
+                                        spark-ingest spark-batch quality reference-data lake-exporter airflow airflow-triggerer upkeep
+lake/control_total_tenders/             LRW          LR          LR      -              LR            -       -                 LRWD
+lake/control_total_tenders/_delta_log/  LRW          LR          LR      -              LR            -       -                 LRW
+lake/control_totals/                    LRW          LR          LR      -              LR            -       -                 LRWD
+lake/control_totals/_delta_log/         LRW          LR          LR      -              LR            -       LR                LRW
+lake/inventory_items/                   LRW          LR          LR      -              -             -       -                 LRWD
+lake/inventory_items/_delta_log/        LRW          LR          LR      -              LR            -       -                 LRW
+lake/inventory_movements/               LRW          LR          LR      -              -             -       -                 LRWD
+lake/inventory_movements/_delta_log/    LRW          LR          LR      -              LR            -       LR                LRW
+lake/operations/                        LRW          LR          LR      -              LR            -       -                 LRWD
+lake/operations/_delta_log/             LRW          LR          LR      -              LR            -       LR                LRW
+lake/receipt_lines/                     LRW          LR          LR      -              -             -       -                 LRWD
+lake/receipt_lines/_delta_log/          LRW          LR          LR      -              LR            -       -                 LRW
+lake/receipt_tenders/                   LRW          LR          LR      -              -             -       -                 LRWD
+lake/receipt_tenders/_delta_log/        LRW          LR          LR      -              LR            -       -                 LRW
+lake/receipts/                          LRW          LR          LR      -              -             -       -                 LRWD
+lake/receipts/_delta_log/               LRW          LR          LR      -              LR            -       LR                LRW
+lake/duplicates/                        LRW          -           LR      -              -             -       -                 LRWD
+lake/duplicates/_delta_log/             LRW          -           LR      -              LR            -       -                 LRW
+lake/quarantine/                        LRW          -           LR      -              LR            -       -                 LRWD
+lake/quarantine/_delta_log/             LRW          -           LR      -              LR            -       -                 LRW
+lake/dim_products/                      -            LR          LR      LRW            -             -       -                 -
+lake/dim_products/_delta_log/           -            LR          LR      LRW            LR            -       -                 -
+lake/dim_stores/                        LR           LR          LR      LRW            LR            -       -                 -
+lake/dim_stores/_delta_log/             LR           LR          LR      LRW            LR            -       -                 -
+lake/sales_per_minute/                  -            LRW         LR      -              -             -       -                 LRWD
+lake/sales_per_minute/_delta_log/       -            LRW         LR      -              LR            -       LR                LRW
+lake/quality_partitions/                -            -           LRW     -              -             -       -                 -
+lake/quality_partitions/_delta_log/     -            -           LRW     -              LR            -       -                 -
+lake/quality_results/                   -            -           LRW     -              LR            -       -                 -
+lake/quality_results/_delta_log/        -            -           LRW     -              LR            -       -                 -
+lake/_batches/pos.receipts/             LRW          -           LR      -              LR            -       LR                LRD
+lake/_batches/store.control-totals/     LRW          -           LR      -              LR            -       LR                LRD
+lake/_batches/store.inventory/          LRW          -           LR      -              LR            -       LR                LRD
+lake/_batches/store.operations/         LRW          -           LR      -              LR            -       LR                LRD
+lake/_expired/                          -            -           LR      -              -             -       -                 LRW
+lake/exports/                           -            LRW         -       -              -             -       -                 -
+lake/_batches/another.feed/             -            -           -       -              -             -       -                 -
+lake/receipts2/                         -            -           -       -              -             -       -                 -
+lake/another/                           -            -           -       -              -             -       -                 -
+lake/                                   -            -           -       -              -             -       -                 -
+checkpoints/ingest/                     LRWD         -           -       -              -             -       -                 LD
+checkpoints/ingest2/                    -            -           -       -              -             -       -                 -
+checkpoints/rollup/                     -            -           -       -              -             -       -                 -
+checkpoints/                            -            -           -       -              -             -       -                 -
+artifacts/airflow-logs/                 LRW          -           LRW     -              -             LRW     LRW               LRW
+artifacts/data-docs/                    -            -           LW      -              -             -       -                 -
+artifacts/spark-events/spark-ingest/    LRWD         -           -       -              -             -       -                 -
+artifacts/spark-events/spark-batch/     -            LRWD        -       -              -             -       -                 -
+artifacts/spark-events/                 -            -           -       -              -             -       -                 -
+artifacts/jobs/                         -            -           -       -              -             -       -                 -
+artifacts/                              -            -           -       -              -             -       -                 -
+access-logs/lake/                       -            -           -       -              -             -       -                 -
+access-logs/                            -            -           -       -              -             -       -                 -
+"""  # noqa: E501 - a table has the width of its columns
 # The letters of BUCKETS, as IAM's actions and as what a test sends.
 ACTIONS = {
     "L": ("s3:ListBucket",),
@@ -148,19 +155,20 @@ def _key(purpose: str) -> tuple[str, ...]:
     return (f"arn:aws:kms:{PLACE}:key/{purpose}",)
 
 
-def _topics(workload: str | None = None) -> tuple[str, ...]:
-    """The topics of all contracts, or of those that a workload consumes."""
+def _topics(workload: str | None = None, access: Access = "consume") -> tuple[str, ...]:
+    """The topics of all contracts, or of those that let a workload in."""
     return tuple(
         f"{_KAFKA}topic/{_OWN}/{contract.topic.name}"
         for contract in contracts.load().values()
-        if workload is None or workload in contract.who_may("consume")
+        if workload is None or workload in contract.who_may(access)
     )
 
 
 _READERS = ("lake-exporter",)
-_WRITERS = ("spark-ingest", "spark-batch", "quality", "reference-data", "airflow")
+_WRITERS = ("spark-ingest", "spark-batch", "quality", "reference-data", "airflow", "airflow-triggerer", "upkeep")
 _PAGERS = ("alertmanager", "grafana")
 _CONSUMERS = ("spark-ingest", "quality")
+_WATCHER = "airflow-triggerer"
 _CLUSTER = (f"{_KAFKA}cluster/{_OWN}",)
 _PAGES = (f"arn:aws:sns:{PLACE}:oncall", f"arn:aws:sns:{PLACE}:watchdog")
 _SECRETS = (f"arn:aws:secretsmanager:{PLACE}:secret:airflow-database-AbCdEf",)
@@ -179,7 +187,7 @@ REVIEWED = (
         via("s3"),
     ),
     # --- Kafka ---
-    Reviewed(_CONSUMERS, "kafka-cluster:Connect", _CLUSTER, "Log in.", MSK),
+    Reviewed((*_CONSUMERS, _WATCHER), "kafka-cluster:Connect", _CLUSTER, "Log in.", MSK),
     *(
         Reviewed(
             (workload,),
@@ -199,6 +207,13 @@ REVIEWED = (
             MSK,
         )
         for workload in _CONSUMERS
+    ),
+    Reviewed(
+        (_WATCHER,),
+        "kafka-cluster:DescribeTopic",
+        _topics(_WATCHER, "describe"),
+        "See where the topics end whose contracts say so; it reads no message.",
+        MSK,
     ),
     Reviewed(
         ("topics",),
@@ -410,7 +425,10 @@ REVIEWED = (
 # By workload, letters and place (`*`: anything), the grants that the recorded run has no use for.
 UNUSED: dict[tuple[str, str, str], str] = {
     ("airflow", "LRW", "artifacts/airflow-logs/"): "Airflow comes with a room of its own, and is no part of the run.",
+    ("airflow-triggerer", "LRW", "*"): "As airflow: it is a part of Airflow's.",
     ("quality", "LRW", "artifacts/airflow-logs/"): "As airflow: its work runs in Airflow's tasks.",
+    ("upkeep", "LRW", "artifacts/airflow-logs/"): "As quality.",
+    ("spark-ingest", "LRW", "artifacts/airflow-logs/"): "As quality: a replay is a task, too.",
     ("spark-ingest", "LRWD", "artifacts/spark-events/spark-ingest/"): "One machine keeps no event logs.",
     ("spark-batch", "LRWD", "artifacts/spark-events/spark-batch/"): "As spark-ingest.",
     ("lake-exporter", "LR", "lake/*"): "The exporter comes with the metrics, and is no part of the run.",
@@ -421,7 +439,11 @@ UNUSED: dict[tuple[str, str, str], str] = {
     ("spark-ingest", "LR", "lake/[a-z]*/"): (
         "A table is one grant, rows and log. Rows are read back where an event comes twice and differs, of any table."
     ),
-    ("quality", "L", "lake/dim_stores/"): "A table is one grant, rows and log.",
+    ("quality", "LR", "lake/dim_*/"): "A table is one grant, rows and log; validation looks up stores and products.",
+    ("quality", "LRW", "lake/quality_*/"): "Validation is no part of the run.",
+    ("quality", "L", "lake/_expired/"): "As of manifests.",
+    ("quality", "LW", "artifacts/data-docs/"): "Validation is no part of the run.",
+    ("upkeep", "LRWD", "*"): "Compaction and clean-up are no part of the run.",
     ("reference-data", "LR", "lake/dim_*/"): "A table is one grant, rows and log; rows are read back to compact them.",
     ("spark-batch", "LR", "lake/[a-z]*/"): (
         "Its contracts let it read every table of every feed; rollup and today's deliveries ask for some of them."

@@ -86,7 +86,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     try:
         with Provisioning(account, directory / "terraform", keep_administrator=True) as provisioning:
             made = provisioning.outputs()
-            with TokenFiles(account.issuer, directory / "tokens", made.platform_roles()) as tokens:
+            with TokenFiles(account.issuer, directory / "tokens", made.service_accounts()) as tokens:
                 yield Cloud(account, provisioning, made, tokens)
     finally:
         account.stop()

@@ -339,3 +339,6 @@ replace (
 )
 
 tool helm.sh/helm/v3/cmd/helm
+
+// Argo CD's makers compile it with this one; helm would ask for one that lacks a function that Argo CD calls.
+replace github.com/cyphar/filepath-securejoin => github.com/cyphar/filepath-securejoin v0.4.1

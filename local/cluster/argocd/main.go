@@ -1,5 +1,5 @@
 // Argo CD's controller, its repository server and its command line in one binary, as Argo CD's own image has them, and
-// the cache between them (a Redis that forgets). The name it is called by says which it is.
+// the cache between them (a Redis in memory). The name it is called by says which it is.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/spf13/cobra"
@@ -49,6 +50,13 @@ func redis(_ *cobra.Command, arguments []string) error {
 	defer server.Close()
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, os.Interrupt, syscall.SIGTERM)
-	<-ended
-	return nil
+	for second := time.NewTicker(time.Second); ; {
+		select {
+		case <-second.C:
+			// By itself it keeps everything for ever: no new commit would be seen.
+			server.FastForward(time.Second)
+		case <-ended:
+			return nil
+		}
+	}
 }

@@ -17,7 +17,7 @@ locals {
 
       # By what they may do: workloads, and `stores` for all stores at once.
       roles = {
-        for access in ["produce", "consume", "write", "read"] :
+        for access in ["produce", "consume", "describe", "write", "read"] :
         access => sort([for role in document.roles : role.role if role.access == access])
       }
     }

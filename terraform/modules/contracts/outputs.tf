@@ -1,5 +1,5 @@
 output "feeds" {
-  description = "By feed: its topic, its tables (the message's own first), and its roles by access (produce, consume, write, read)."
+  description = "By feed: its topic, its tables (the message's own first), and its roles by access (produce, consume, describe, write, read)."
   value       = local.feeds
 
   # A table's name becomes a prefix in policies and lifecycle rules: with a star or a slash in it, it would reach others.
@@ -35,10 +35,11 @@ output "tables" {
 }
 
 output "shared" {
-  description = "Names of the tables that are no feed's: system (what was refused, what came twice), dimensions, curated."
+  description = "Names of the tables that are no feed's: system (what was refused, what came twice), dimensions, curated, quality (what validation found)."
   value = {
     system     = keys(local.system_tables)
     dimensions = keys(local.dimension_tables)
     curated    = keys(local.curated_tables)
+    quality    = keys(local.quality_tables)
   }
 }

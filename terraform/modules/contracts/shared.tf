@@ -108,5 +108,47 @@ locals {
 }
 
 locals {
-  shared_tables = merge(local.system_tables, local.dimension_tables, local.curated_tables)
+  # quality/validation/ledger.py
+  quality_tables = {
+    quality_partitions = {
+      comment = "How each part of a table was judged; the newest judgement says whether to take or to skip it."
+      columns = [
+        { name = "feed", type = "string", comment = "The feed." },
+        { name = "table_name", type = "string", comment = "The table that was judged." },
+        { name = "version", type = "bigint", comment = "The version at which it was judged." },
+        { name = "hour", type = "int", comment = "The part's hour (UTC); null: the whole business date." },
+        { name = "verdict", type = "string", comment = "pass, warn or fail." },
+        { name = "failed", type = "array<string>", comment = "The expectations that do not hold." },
+        { name = "judged_at", type = "timestamp", comment = "As of when it was judged." },
+        { name = "judgement", type = "bigint", comment = "Rises with each judgement." },
+        { name = "dt", type = "date", comment = "The part's business date." },
+      ]
+      partition_columns = ["dt"]
+    }
+    quality_results = {
+      comment = "What each expectation found in a run of the validation."
+      columns = [
+        { name = "feed", type = "string", comment = "The feed." },
+        { name = "suite", type = "string", comment = "The suite." },
+        { name = "table_name", type = "string", comment = "The table that was judged." },
+        { name = "version", type = "bigint", comment = "The version at which it was judged." },
+        { name = "expectation", type = "string", comment = "The expectation." },
+        { name = "description", type = "string", comment = "What it expects, in words." },
+        { name = "severity", type = "string", comment = "error or warning." },
+        { name = "success", type = "boolean", comment = "Whether it holds." },
+        { name = "violations", type = "bigint", comment = "Violations in the parts where it does not." },
+        { name = "parts_judged", type = "bigint", comment = "The parts that were judged." },
+        { name = "parts_failing", type = "bigint", comment = "Those where it does not hold." },
+        { name = "sample", type = "string", comment = "A few violating rows, as JSON." },
+        { name = "judged_at", type = "timestamp", comment = "As of when it was judged." },
+        { name = "judgement", type = "bigint", comment = "Rises with each judgement." },
+        { name = "judged_on", type = "date", comment = "The UTC date of judged_at." },
+      ]
+      partition_columns = ["judged_on"]
+    }
+  }
+}
+
+locals {
+  shared_tables = merge(local.system_tables, local.dimension_tables, local.curated_tables, local.quality_tables)
 }

@@ -77,8 +77,9 @@ module "registry" {
 ################################################################################
 
 locals {
-  # Airflow's own keys; the master key that the stores' signatures derive from; Grafana's administrator and webhooks.
-  handwritten = ["airflow", "stores", "grafana"]
+  # Airflow's own keys; the master key that the stores' signatures derive from; Grafana's administrator; webhooks. Where
+  # Kafka is in the cluster, the authority that it trusts and the workloads' passwords.
+  handwritten = concat(["airflow", "stores", "grafana", "paging"], local.msk ? [] : ["kafka"])
 }
 
 resource "aws_secretsmanager_secret" "this" {

@@ -3,7 +3,7 @@
 ################################################################################
 
 locals {
-  # Writing alone lists, too, but reads nothing. Who is not named here reaches no bucket.
+  # Writing or deleting alone lists, too, but reads nothing. Who is not named here reaches no bucket.
   grants = {
     spark-ingest = {
       lake = {
@@ -27,7 +27,12 @@ locals {
         # Hadoop renames by copy and delete, and Spark removes the records of old batches.
         delete = ["ingest/"]
       }
-      artifacts = local.event_logs["spark-ingest"]
+      # Replay is a task of Airflow's that works as ingest does.
+      artifacts = {
+        read   = concat(local.event_logs["spark-ingest"].read, local.task_logs.read)
+        write  = concat(local.event_logs["spark-ingest"].write, local.task_logs.write)
+        delete = local.event_logs["spark-ingest"].delete
+      }
     }
 
     # Its progress is in the tables' logs, so it has no checkpoints; a delivery that is made again is a new version.
@@ -47,10 +52,44 @@ locals {
           local.shared_tables,
           local.read_manifests["quality"],
           local.curated_tables,
-          ["dim_stores/"],
+          local.dimension_tables,
+          local.quality_tables,
+          local.expired,
         )
-        write  = []
+        # What it found, and nothing that it judges.
+        write  = local.quality_tables
         delete = []
+      }
+      artifacts = {
+        read   = local.task_logs.read
+        write  = concat(local.task_logs.write, ["data-docs/"])
+        delete = []
+      }
+    }
+
+    # Puts rows into other objects and lets go of what nobody needs. Logs only grow, as everywhere.
+    upkeep = {
+      lake = {
+        read = concat(
+          local.read_tables["upkeep"],
+          local.shared_tables,
+          local.curated_tables,
+          local.read_manifests["upkeep"],
+          local.expired,
+        )
+        write = concat(local.written_tables["upkeep"], local.shared_tables, local.curated_tables, local.expired)
+        delete = concat(
+          [
+            for table in concat(local.written_tables["upkeep"], local.shared_tables, local.curated_tables) :
+            local.rows[table]
+          ],
+          local.written_manifests["upkeep"],
+        )
+      }
+      checkpoints = {
+        read   = []
+        write  = []
+        delete = ["ingest/"]
       }
       artifacts = local.task_logs
     }
@@ -63,10 +102,15 @@ locals {
       }
     }
 
-    # Counts, sizes and times stand in the logs and manifests: it sees no row.
+    # Counts, sizes and times stand in the logs and manifests. It sees no receipt but those in quarantine, whose headers
+    # say which ones they are; beside them what stores and registers say of themselves.
     lake-exporter = {
       lake = {
-        read   = concat(local.logs, local.manifests)
+        read = concat(
+          local.seen_tables,
+          [for log in local.logs : log if !contains(local.seen_tables, trimsuffix(log, "_delta_log/"))],
+          local.manifests,
+        )
         write  = []
         delete = []
       }
@@ -75,7 +119,20 @@ locals {
     airflow = {
       artifacts = local.task_logs
     }
+
+    # Measures the streams' health: how far each feed and each curated table has come.
+    airflow-triggerer = {
+      lake = {
+        read   = concat(local.described_progress["airflow-triggerer"], local.curated_logs)
+        write  = []
+        delete = []
+      }
+      artifacts = local.task_logs
+    }
   }
+
+  # The tables whose rows the exporter reads, too.
+  seen_tables = concat(local.read_tables["lake-exporter"], ["quarantine/", "dim_stores/", "quality_results/"])
 
   # What the tasks said, which would go with their pods: each writes it under the role of its work, after what an earlier
   # try said.
@@ -102,7 +159,7 @@ locals {
           Effect    = "Allow"
           Action    = ["s3:ListBucket"]
           Resource  = [var.buckets[bucket].arn]
-          Condition = { StringLike = { "s3:prefix" = [for prefix in distinct(concat(grant.read, grant.write)) : "${prefix}*"] } }
+          Condition = { StringLike = { "s3:prefix" = [for prefix in distinct(concat(grant.read, grant.write, [for prefix in grant.delete : prefix if !contains(local.rows_of_tables, prefix)])) : "${prefix}*"] } }
         }
       ],
       [

@@ -19,12 +19,17 @@ locals {
       for contract in values(local.feeds) : contract.topic if contains(contract.roles.produce, workload)
     ])
   }
+  described_topics = {
+    for workload in local.workloads : workload => sort([
+      for contract in values(local.feeds) : contract.topic if contains(contract.roles.describe, workload)
+    ])
+  }
 
   # Each action comes with those that Kafka asks for beside it (`Required actions` of the page above).
   client_statements = {
     for workload in local.workloads : workload => concat(
       [
-        for topics in [distinct(concat(local.consumed_topics[workload], local.produced_topics[workload]))] : {
+        for topics in [concat(local.consumed_topics[workload], local.described_topics[workload], local.produced_topics[workload])] : {
           Sid      = "ConnectToKafka"
           Effect   = "Allow"
           Action   = ["kafka-cluster:Connect"]
@@ -46,6 +51,14 @@ locals {
           Effect   = "Allow"
           Action   = ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"]
           Resource = ["${local.kafka_groups}/${workload}*"]
+        } if length(topics) > 0
+      ],
+      [
+        for topics in [local.described_topics[workload]] : {
+          Sid      = "DescribeTopics"
+          Effect   = "Allow"
+          Action   = ["kafka-cluster:DescribeTopic"]
+          Resource = [for topic in topics : "${local.kafka_topics}/${topic}"]
         } if length(topics) > 0
       ],
       [

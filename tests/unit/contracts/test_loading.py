@@ -66,6 +66,7 @@ def test_receipts_say_what_the_platform_needs(contracts: Mapping[str, Contract])
     assert receipts.owner == "store-systems"
     assert receipts.who_may("produce") == ("stores",)
     assert set(receipts.who_may("consume")) == {"spark-ingest", "quality"}
+    assert receipts.who_may("describe") == ("airflow-triggerer",)
     assert (receipts.freshness_seconds, receipts.cutoff_hours) == (60, 24)
     assert receipts.exports == (Export("receipt_lines", "orc"),)
 

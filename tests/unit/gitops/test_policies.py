@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from lake.settings import LakeSettings
 from tests.support.manifests import ENVIRONMENTS, ROOT, Manifest, applications, objects, reference, rendered, values
+from topics.logins import Iam
+from topics.settings import KafkaSettings
 
 pytestmark = pytest.mark.parametrize("environment", ENVIRONMENTS)
 
@@ -20,7 +23,7 @@ Pod = tuple[str, Manifest, list[Manifest]]
 
 def pods(environment: str) -> Iterator[Pod]:
     """Each kind of pod that is ours: what it is, its pod-wide settings, its containers."""
-    for each in objects(environment, "Job"):
+    for each in objects(environment, "Job", "Deployment"):
         spec = each["spec"]["template"]["spec"]
         yield reference(each), spec, spec["containers"]
     template = yaml.safe_load(values("airflow")["podTemplate"])["spec"]
@@ -55,7 +58,7 @@ def test_pods_write_only_where_they_must(environment: str):
         if name != "podTemplate of airflow":
             assert all(each["securityContext"]["readOnlyRootFilesystem"] is True for each in containers), name
             assert all(any(mount["mountPath"] == "/tmp" for mount in each["volumeMounts"]) for each in containers), name  # noqa: S108 - a mount
-    for each in objects(environment, "Job", "SparkApplication"):
+    for each in objects(environment, "Job", "Deployment", "SparkApplication"):
         spec = each["spec"].get("template", {}).get("spec", each["spec"])
         for volume in spec["volumes"]:
             if "emptyDir" in volume:
@@ -151,6 +154,8 @@ def test_pods_run_as_declared_accounts(environment: str):
     for name, pod, _ in pods(environment):
         assert pod["serviceAccountName"] in declared, name
     bound = {subject["name"] for each in objects(environment, "RoleBinding") for subject in each["subjects"]}
+    # No pod runs as this one: External Secrets asks for its token.
+    bound -= {"kafka-brokers"}
     assert {name for name, token in declared.items() if token} == bound
 
 
@@ -173,6 +178,12 @@ def test_secrets_are_external(environment: str):
         (each["metadata"]["namespace"], each["spec"]["target"]["name"])
         for each in objects(environment, "ExternalSecret")
     }
+    assert ("monitoring", values("kube-prometheus-stack")["grafana"]["envFromSecret"]) in external
+    # Made within the cluster, by cert-manager and by Strimzi.
+    external |= {
+        (each["metadata"]["namespace"], each["spec"]["secretName"]) for each in objects(environment, "Certificate")
+    }
+    external.add(("kafka", "kafka-cluster-ca-cert"))
     for each in objects(environment, "Job", "SparkApplication"):
         for name in re.findall(r'"secretName": "([^"]+)"', json.dumps(each)):
             assert (each["metadata"]["namespace"], name) in external, reference(each)
@@ -188,7 +199,7 @@ def test_keys_of_airflow_have_the_names_its_chart_asks_for(environment: str):
     made = {
         key
         for each in objects(environment, "ExternalSecret")
-        if each["metadata"]["namespace"] == "airflow"
+        if each["metadata"]["name"] in {"airflow-keys", "airflow-database"}
         for key in each["spec"]["target"]["template"]["data"]
     }
     assert made == {"fernet-key", "api-secret-key", "jwt-secret", "connection"}
@@ -208,22 +219,24 @@ def test_rules_and_monitors_are_selected(environment: str):
 
 
 def test_monitors_find_pods(environment: str):
-    """A PodMonitor's labels are labels of pods: Spark's own, and those the applications add."""
+    """A PodMonitor's labels are labels of pods: Spark's own, those the applications add, and of a Deployment's."""
     spark = {"spark-role": "driver"}
-    drivers = [each["spec"]["driver"]["labels"] | spark for each in objects(environment, "SparkApplication")]
+    pods = [each["spec"]["driver"]["labels"] | spark for each in objects(environment, "SparkApplication")]
+    pods += [each["spec"]["template"]["metadata"]["labels"] for each in objects(environment, "Deployment")]
+    # Strimzi makes them.
+    pods.append({"strimzi.io/kind": "Kafka", "strimzi.io/cluster": "kafka"})
     for each in objects(environment, "PodMonitor"):
         wanted = each["spec"]["selector"]["matchLabels"].items()
-        assert all(wanted <= labels.items() for labels in drivers), reference(each)
+        assert any(wanted <= labels.items() for labels in pods), reference(each)
 
 
 def test_streams_reach_kafka(environment: str):
     """Who logs in to Kafka bears the label that the network policy lets through."""
     ingest = next(each for each in objects(environment, "SparkApplication") if each["metadata"]["name"] == "ingest")
-    job = next(objects(environment, "Job"))
     for labels in (
         ingest["spec"]["driver"]["labels"],
         ingest["spec"]["executor"]["labels"],
-        job["spec"]["template"]["metadata"]["labels"],
+        *(job["spec"]["template"]["metadata"]["labels"] for job in objects(environment, "Job")),
     ):
         assert labels["tillstream.io/kafka"] == "true"
 
@@ -255,7 +268,9 @@ def test_git_says_stopped_and_airflow_decides(environment: str):
             ]
         else:
             assert not ignored, name
-        assert "RespectIgnoreDifferences=true" in application["spec"]["syncPolicy"]["syncOptions"]
+        respects = "RespectIgnoreDifferences=true" in application["spec"]["syncPolicy"]["syncOptions"]
+        # The root's objects hold their status themselves, and that would be written, too.
+        assert respects is (name != "root"), name
 
 
 def test_every_application_heals_and_prunes(environment: str):
@@ -263,7 +278,7 @@ def test_every_application_heals_and_prunes(environment: str):
     for name, application in applications(environment).items():
         policy = application["spec"]["syncPolicy"]
         assert policy["automated"] == {"prune": True, "selfHeal": True, "allowEmpty": False}, name
-        assert policy["retry"]["limit"] == 5, name
+        assert (policy["retry"]["limit"], policy["retry"]["refresh"]) == (5, True), name
         assert "ServerSideApply=true" in policy["syncOptions"], name
 
 
@@ -290,10 +305,11 @@ def test_projects_admit_what_is_there(environment: str):
 
 def test_waves_go_in_the_order_of_need(environment: str):
     """What another part needs is healthy in an earlier wave."""
-    wave = {
-        name: int(each["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0"))
-        for name, each in applications(environment).items()
-    }
+    wave = {name: _wave(each) for name, each in applications(environment).items()}
+    projects = {each["metadata"]["name"]: _wave(each) for each in objects(environment, "AppProject")}
+    for name, each in applications(environment).items():
+        # The root's own comes with it, by hand.
+        assert name == "root" or projects[each["spec"]["project"]] < wave[name], name
     for first, then in (
         ("argo-cd", "foundation"),
         ("foundation", "external-secrets"),
@@ -303,6 +319,9 @@ def test_waves_go_in_the_order_of_need(environment: str):
         ("kube-prometheus-stack", "rules"),
         ("kube-prometheus-stack", "spark-operator"),
         ("kube-prometheus-stack", "streams"),
+        ("kube-prometheus-stack", "paging"),
+        ("kube-prometheus-stack", "watching"),
+        ("secrets", "paging"),
         ("spark-operator", "streams"),
         ("cert-manager", "spark-operator"),
         # Secrets before those who read them, topics before those who read these, Airflow before what it starts.
@@ -336,10 +355,26 @@ def test_airflow_is_set_up_for_argo_cd(environment: str):
     assert airflow["migrateDatabaseJob"]["jobAnnotations"]["argocd.argoproj.io/hook"] == "Sync"
     assert airflow["config"]["metrics"] == {"otel_on": "True", "statsd_on": "False"}
     assert airflow["config"]["logging"]["remote_logging"] == "True"
-    for part in ("scheduler", "apiServer", "dagProcessor", "triggerer", "workers"):
+    for part in ("scheduler", "apiServer", "dagProcessor", "workers"):
         assert airflow[part]["serviceAccount"] == {"create": False, "name": "airflow"}, part
-    given = applications(environment)["airflow"]["spec"]["sources"][0]["helm"]["valuesObject"]
+    given = airflow_of(environment)
     assert given["config"]["logging"]["remote_base_log_folder"].startswith("s3://")
+
+
+def test_the_triggerer_can_measure_the_streams(environment: str):
+    """It runs as the account of its own, is let through to Kafka, and is told all that its gauges ask for; the rest of
+    Airflow is told and let through to nothing of it.
+    """
+    triggerer = values("airflow")["triggerer"]
+    assert triggerer["serviceAccount"] == {"create": False, "name": "airflow-triggerer"}
+    told = {each["name"]: each["value"] for each in airflow_of(environment)["triggerer"]["env"]}
+    assert LakeSettings.from_env(told).lake_uri.startswith(f"s3://tillstream-{environment}-")
+    assert KafkaSettings.from_env(told).login == Iam(region="eu-central-1")
+    policies = [each for each in objects(environment, "NetworkPolicy") if each["metadata"]["namespace"] == "airflow"]
+    to_kafka = [each["spec"] for each in policies if {9098, 9093} <= _ports_out(each["spec"])]
+    assert [each["podSelector"]["matchLabels"] for each in to_kafka] == [triggerer["labels"]]
+    assert not any(9098 in _ports_out(each["spec"]) for each in policies if each["spec"] not in to_kafka)
+    assert not {"labels", "extraEnv", "extraEnvFrom"} & values("airflow").keys()
 
 
 def test_prometheus_is_set_up_for_eks(environment: str):
@@ -364,6 +399,7 @@ def _role_arns(environment: str) -> dict[tuple[str, str], str]:
     found = {
         (each["metadata"]["namespace"], each["metadata"]["name"]): each["metadata"]["annotations"][key]
         for each in objects(environment, "ServiceAccount")
+        if key in each["metadata"].get("annotations", {})
     }
     for name, application in applications(environment).items():
         for source in application["spec"].get("sources", []):
@@ -385,9 +421,23 @@ def _accounts(given: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
                 yield from _accounts(value, (*path, key))
 
 
+def airflow_of(environment: str) -> Manifest:
+    """What the Application adds to the values file of Airflow's chart."""
+    found: Manifest = applications(environment)["airflow"]["spec"]["sources"][0]["helm"]["valuesObject"]
+    return found
+
+
+def _ports_out(policy: Manifest) -> set[int]:
+    return {port["port"] for rule in policy.get("egress", []) for port in rule.get("ports", [])}
+
+
 def _objects_of(environment: str, application: str) -> list[Manifest]:
     """What an Application of our own manifests applies."""
     return {**rendered(environment), "root": []}.get(application, [])
+
+
+def _wave(each: Manifest) -> int:
+    return int(each["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0"))
 
 
 def _mebibytes(size: str) -> int:

@@ -27,9 +27,9 @@ def reason(store: str, event_time: dt.datetime, business_date: dt.date) -> str |
             "business_date": pa.array([business_date], pa.date32()),
         }
     )
-    verdicts = Verdicts.none(1)
+    verdicts = Verdicts(1)
     check_times(verdicts, rows, STORES, pa.scalar(NOW, pa.timestamp("us", "UTC")))
-    return verdicts.reason[0]
+    return verdicts.refused[0][0] if verdicts.refused else None
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(120, None), (121, reasons.FUTURE_EVENT_TIME)])

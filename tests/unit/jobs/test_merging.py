@@ -13,6 +13,7 @@ RESULT = TaskResult(
     first=20,
     last=29,
     messages=10,
+    oldest_ms=1_700_000_000_000,
     accepted=5,
     duplicates=1,
     refused={"not_json": 4},

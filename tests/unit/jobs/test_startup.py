@@ -5,9 +5,9 @@ import pytest
 from jobs.errors import CheckpointDisagrees, CheckpointLost, TopicChanged
 from jobs.ingest.checkpoint import Checkpoint
 from jobs.ingest.startup import compare, refuse_other_topic
-from jobs.ingest.topic import TopicFacts
 from lake.manifests import BatchManifest, Generation, OffsetRange
 from lake.status import Committed
+from topics.watermarks import TopicFacts
 
 TOPIC_ID = "AbCdEfGhIjKlMnOpQrStUv"
 ENDS = {0: 10, 1: 20}

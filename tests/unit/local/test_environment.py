@@ -12,7 +12,9 @@ import pytest
 
 from local.environment import Part, Platform, StackError, adopt, only_stack, running_pid
 
-QUALITY = {"TILLSTREAM_LAKE_URI": "s3://lake", "AWS_ROLE_ARN": "arn:quality"}
+WORKLOADS = {
+    name: {"TILLSTREAM_LAKE_URI": "s3://lake", "AWS_ROLE_ARN": f"arn:{name}"} for name in ("quality", "spark-ingest")
+}
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -35,7 +37,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def platform(directory: Path) -> Platform:
-    return Platform(os.getpid(), str(directory), (Part("Kafka broker", "127.0.0.1:9", 1),), {"quality": QUALITY})
+    return Platform(os.getpid(), str(directory), (Part("Kafka broker", "127.0.0.1:9", 1),), WORKLOADS)
 
 
 def test_only_one_stack_at_a_time(tmp_path: Path, holder: subprocess.Popen[str]):
@@ -70,14 +72,24 @@ def test_what_is_written_down_is_private(tmp_path: Path):
     assert stat.S_IMODE((tmp_path / "platform.json").stat().st_mode) == 0o600
 
 
-def test_a_verb_takes_on_its_workload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """`verify` runs as quality when nothing else was chosen."""
+@pytest.mark.parametrize(
+    ("words", "workload"),
+    [
+        (["verify", "pos.receipts"], "quality"),
+        (["quarantine", "list"], "quality"),
+        (["quarantine", "redrive", "--dry-run"], "spark-ingest"),
+    ],
+    ids=" ".join,
+)
+def test_a_verb_takes_on_its_workload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], workload: str):
+    """A verb runs as the workload that may do its work, when nothing else was chosen."""
     environment: dict[str, str] = {}
     monkeypatch.setattr(os, "environ", environment)
     with only_stack(tmp_path):
-        platform(tmp_path).write(tmp_path)
-        adopt("verify", tmp_path)
-    assert environment == QUALITY
+        written = platform(tmp_path)
+        written.write(tmp_path)
+        adopt(words, tmp_path)
+    assert environment == written.workloads[workload]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +103,7 @@ def test_what_was_chosen_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(os, "environ", environment)
     with only_stack(tmp_path):
         platform(tmp_path).write(tmp_path)
-        adopt(verb, tmp_path)
+        adopt([verb], tmp_path)
     assert environment == already
 
 
@@ -99,5 +111,5 @@ def test_without_a_stack_nothing_changes(tmp_path: Path, monkeypatch: pytest.Mon
     """A verb without a stack keeps its own environment."""
     environment: dict[str, str] = {}
     monkeypatch.setattr(os, "environ", environment)
-    adopt("verify", tmp_path)
+    adopt(["verify"], tmp_path)
     assert environment == {}

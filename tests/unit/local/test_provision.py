@@ -91,6 +91,20 @@ def test_nothing_of_the_users_account(account: Account, tmp_path: Path, monkeypa
     assert without_aws({"AWS_PROFILE": "production", "HOME": "/home"}) == {"HOME": "/home"}
 
 
+def test_service_accounts_of_one_machine():
+    """Tokens are for the accounts of the pipeline and of Airflow, each in its namespace; not for those of others, nor
+    for one that is called otherwise than its workload.
+    """
+    subjects = {
+        "quality": "tillstream:quality",
+        "airflow-triggerer": "airflow:airflow-triggerer",
+        "grafana": "monitoring:grafana",
+        "ebs-csi": "kube-system:ebs-csi-controller-sa",
+    }
+    made = Outputs({}, {workload: f"arn:{workload}" for workload in subjects}, subjects)
+    assert made.service_accounts() == {"quality": "tillstream", "airflow-triggerer": "airflow"}
+
+
 def test_bucket_variables():
     """A workload finds each bucket by what it holds."""
     made = Outputs({"lake": "a-lake", "checkpoints": "a-checkpoints"}, {}, {})

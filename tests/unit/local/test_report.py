@@ -64,6 +64,12 @@ def test_one_file_without_network(report: Report, tmp_path: Path):
     assert all(target.startswith("#") for target in re.findall(r'(?:href|src)="([^"]*)"', page))
 
 
+def test_the_boards_are_linked_where_there_are_any(report: Report, tmp_path: Path):
+    """A run that was watched refers to the file beside it, by its name alone."""
+    write_report(replace(report, boards="report-boards.html"), tmp_path / "report.html")
+    assert '<a href="report-boards.html">' in (tmp_path / "report.html").read_text()
+
+
 def test_a_good_run_says_so(report: Report, tmp_path: Path):
     """Heading, figures and table of a run that is as it should be."""
     write_report(report, tmp_path / "report.html")

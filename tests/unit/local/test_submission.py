@@ -40,7 +40,7 @@ def changed(**driver: object) -> dict[str, Any]:
 def test_every_rendered_application_can_be_submitted():
     """The local overlay asks for nothing this machine lacks, and Git says that no stream runs by itself."""
     applications = render(ROOT / "argocd" / "overlays" / "local")
-    assert [each["metadata"]["name"] for each in applications] == ["export", "ingest", "rollup"]
+    assert [each["metadata"]["name"] for each in applications] == ["export", "ingest", "rollup", "rollup-backfill"]
     for application in applications:
         assert application["spec"]["suspend"] is True
         assert submission(application, MACHINE).command

@@ -113,3 +113,33 @@ def test_the_second_of_two_rollups_is_fenced(curated: DeltaTable):
         commit(late, 4, {NINE}, curated_minute(1, 100), curated_minute(2, 50))
     curated.update_incremental()
     assert amounts(curated) == [100]
+
+
+def test_a_backfill_beside_it_only_makes_a_step_look_again(curated: DeltaTable):
+    """A commit that is no step, as a backfill's, comes first: the step then replaces what the backfill left."""
+    commit(curated, 3, {NINE}, curated_minute(1, 100))
+    late = DeltaTable(curated.table_uri)
+    commit(curated, 3, {NINE}, curated_minute(1, 700))
+    commit(late, 4, {NINE}, curated_minute(1, 100), curated_minute(2, 50))
+    curated.update_incremental()
+    assert amounts(curated) == [50, 100]
+
+
+def test_a_backfill_never_replaces_what_is_newer(curated: DeltaTable):
+    """A backfill that a step has outrun commits nothing: its hours are those of older receipts."""
+    commit(curated, 3, {NINE}, curated_minute(1, 100))
+    late = DeltaTable(curated.table_uri)
+    commit(curated, 4, {NINE}, curated_minute(1, 100), curated_minute(2, 50))
+    with pytest.raises(Fenced):
+        commit(late, 3, {NINE}, curated_minute(1, 700))
+    curated.update_incremental()
+    assert amounts(curated) == [50, 100]
+
+
+def test_a_backfill_that_finds_nothing_different_commits_nothing(curated: DeltaTable):
+    """The same rows at the same version of receipts are no commit: a backfill done twice is done once."""
+    commit(curated, 3, {NINE}, curated_minute(1, 100))
+    before = curated.version()
+    commit(curated, 3, {NINE}, curated_minute(1, 100))
+    curated.update_incremental()
+    assert curated.version() == before

@@ -9,6 +9,7 @@ import contracts
 from topics.desired import desired_state, read_stores, workload_principals
 from topics.errors import TopicsError
 from topics.model import Acl, Store
+from topics.users import users_of
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,18 @@ def test_consumers_read_by_role(described: list[contracts.Contract]):
         *(Acl("User:spark-ingest", "read", "topic", name) for name in topics),
         Acl("User:spark-ingest", "read", "group", "spark-ingest", "prefixed"),
     }
+
+
+def test_who_may_describe_reads_nothing(described: list[contracts.Contract]):
+    """A workload that may describe sees the topics whose contract says so; it reads none of them and joins no group."""
+    rights = {acl for acl in desired_state(described, [], replication=1).acls if "airflow" in acl.principal}
+    topics = {contract.topic.name for contract in described}
+    assert rights == {Acl("User:airflow-triggerer", "describe", "topic", name) for name in topics}
+
+
+def test_who_logs_in_gets_a_user(described: list[contracts.Contract]):
+    """Users are those that have to do with a topic, and the administrator; who only reads tables is none."""
+    assert users_of(described) == {"airflow-triggerer", "quality", "spark-ingest", "topics"}
 
 
 def test_administrator_may_not_delete():

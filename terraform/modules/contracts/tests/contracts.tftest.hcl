@@ -18,13 +18,18 @@ run "the_repositorys_contracts" {
   }
 
   assert {
-    condition     = output.feeds["pos.receipts"].roles.write == tolist(["spark-ingest"])
+    condition     = output.feeds["pos.receipts"].roles.write == tolist(["spark-ingest", "upkeep"])
     error_message = "Who writes stands in the contract's roles."
   }
 
   assert {
     condition     = output.feeds["pos.receipts"].roles.consume == tolist(["quality", "spark-ingest"])
     error_message = "Who consumes stands in the contract's roles."
+  }
+
+  assert {
+    condition     = output.feeds["pos.receipts"].roles.describe == tolist(["airflow-triggerer"])
+    error_message = "Who sees how far a feed has come stands in the contract's roles."
   }
 
   assert {

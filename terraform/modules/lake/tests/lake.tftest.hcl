@@ -145,7 +145,7 @@ run "key_of_ones_own" {
   }
 
   assert {
-    condition     = output.glue_database_name == "till" && length(aws_glue_catalog_table.this) == 13
+    condition     = output.glue_database_name == "till" && length(aws_glue_catalog_table.this) == 15
     error_message = "Every table of the lake stands in the catalog."
   }
 
@@ -184,17 +184,19 @@ run "lifecycle" {
     condition = {
       for rule in aws_s3_bucket_lifecycle_configuration.this["lake"].rule : one(rule.filter).prefix => one(rule.transition).storage_class if length(rule.transition) > 0
       } == {
-      "control_total_tenders/dt=" = "INTELLIGENT_TIERING"
-      "control_totals/dt="        = "INTELLIGENT_TIERING"
-      "duplicates/feed="          = "INTELLIGENT_TIERING"
-      "inventory_items/dt="       = "INTELLIGENT_TIERING"
-      "inventory_movements/dt="   = "INTELLIGENT_TIERING"
-      "operations/dt="            = "INTELLIGENT_TIERING"
-      "quarantine/feed="          = "INTELLIGENT_TIERING"
-      "receipt_lines/dt="         = "INTELLIGENT_TIERING"
-      "receipt_tenders/dt="       = "INTELLIGENT_TIERING"
-      "receipts/dt="              = "INTELLIGENT_TIERING"
-      "sales_per_minute/dt="      = "INTELLIGENT_TIERING"
+      "control_total_tenders/dt="  = "INTELLIGENT_TIERING"
+      "control_totals/dt="         = "INTELLIGENT_TIERING"
+      "duplicates/feed="           = "INTELLIGENT_TIERING"
+      "inventory_items/dt="        = "INTELLIGENT_TIERING"
+      "inventory_movements/dt="    = "INTELLIGENT_TIERING"
+      "operations/dt="             = "INTELLIGENT_TIERING"
+      "quality_partitions/dt="     = "INTELLIGENT_TIERING"
+      "quality_results/judged_on=" = "INTELLIGENT_TIERING"
+      "quarantine/feed="           = "INTELLIGENT_TIERING"
+      "receipt_lines/dt="          = "INTELLIGENT_TIERING"
+      "receipt_tenders/dt="        = "INTELLIGENT_TIERING"
+      "receipts/dt="               = "INTELLIGENT_TIERING"
+      "sales_per_minute/dt="       = "INTELLIGENT_TIERING"
     }
     error_message = "Rows move to Intelligent-Tiering; logs of tables, below none of these prefixes, never move."
   }

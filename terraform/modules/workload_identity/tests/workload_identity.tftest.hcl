@@ -40,6 +40,7 @@ run "trust" {
       workload => one(jsondecode(policy).Statement).Condition.StringEquals["oidc.example/id/1:sub"]
       } == {
       airflow             = "system:serviceaccount:airflow:airflow"
+      airflow-triggerer   = "system:serviceaccount:airflow:airflow-triggerer"
       alertmanager        = "system:serviceaccount:monitoring:alertmanager"
       cloudwatch-exporter = "system:serviceaccount:monitoring:cloudwatch-exporter"
       cluster-autoscaler  = "system:serviceaccount:kube-system:cluster-autoscaler"
@@ -52,6 +53,7 @@ run "trust" {
       spark-batch         = "system:serviceaccount:tillstream:spark-batch"
       spark-ingest        = "system:serviceaccount:tillstream:spark-ingest"
       topics              = "system:serviceaccount:tillstream:topics"
+      upkeep              = "system:serviceaccount:tillstream:upkeep"
       vpc-cni             = "system:serviceaccount:kube-system:aws-node"
     }
     error_message = "Each role trusts exactly its own service account."
@@ -145,6 +147,23 @@ run "msk" {
   }
 
   assert {
+    condition = {
+      for statement in jsondecode(output.policies["airflow-triggerer"]).Statement : statement.Sid => concat(statement.Action, statement.Resource)
+      if anytrue([for action in statement.Action : startswith(action, "kafka-cluster:")])
+      } == {
+      ConnectToKafka = ["kafka-cluster:Connect", "arn:aws:kafka:eu-central-1:123456789012:cluster/till/uuid-1"]
+      DescribeTopics = [
+        "kafka-cluster:DescribeTopic",
+        "arn:aws:kafka:eu-central-1:123456789012:topic/till/uuid-1/pos.receipts.v1",
+        "arn:aws:kafka:eu-central-1:123456789012:topic/till/uuid-1/store.control-totals.v1",
+        "arn:aws:kafka:eu-central-1:123456789012:topic/till/uuid-1/store.inventory.v1",
+        "arn:aws:kafka:eu-central-1:123456789012:topic/till/uuid-1/store.operations.v1",
+      ]
+    }
+    error_message = "Who may describe sees where the topics of its contracts end, and joins no group."
+  }
+
+  assert {
     condition     = [for statement in jsondecode(output.policies["topics"]).Statement : statement.Sid] == ["AdministerCluster", "SeeTopics", "MakeTopics"]
     error_message = "Kafka's administrator has Kafka's rights and no others."
   }
@@ -157,6 +176,30 @@ run "msk" {
   assert {
     condition     = !strcontains(output.policies["spark-batch"], "kafka")
     error_message = "Who consumes nothing has no business with Kafka."
+  }
+}
+
+run "who_may_describe" {
+  command = plan
+
+  assert {
+    condition = one([for statement in jsondecode(output.policies["airflow-triggerer"]).Statement : statement.Resource if statement.Sid == "ReadLake"]) == [
+      "arn:aws:s3:::till-lake/receipts/_delta_log/*",
+      "arn:aws:s3:::till-lake/_batches/pos.receipts/*",
+      "arn:aws:s3:::till-lake/control_totals/_delta_log/*",
+      "arn:aws:s3:::till-lake/_batches/store.control-totals/*",
+      "arn:aws:s3:::till-lake/inventory_movements/_delta_log/*",
+      "arn:aws:s3:::till-lake/_batches/store.inventory/*",
+      "arn:aws:s3:::till-lake/operations/_delta_log/*",
+      "arn:aws:s3:::till-lake/_batches/store.operations/*",
+      "arn:aws:s3:::till-lake/sales_per_minute/_delta_log/*",
+    ]
+    error_message = "It reads logs and manifests, and no row."
+  }
+
+  assert {
+    condition     = length([for statement in jsondecode(output.policies["airflow-triggerer"]).Statement : statement if contains(["WriteLake", "DeleteLake"], statement.Sid)]) == 0
+    error_message = "It changes nothing in the lake."
   }
 }
 

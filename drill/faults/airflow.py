@@ -1,0 +1,25 @@
+"""Airflow: the scheduler hangs, and it gives a stream up."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from drill.scene import Scene, frozen
+
+STREAM = "rollup"
+
+
+@contextmanager
+def scheduler_hangs(scene: Scene) -> Iterator[None]:
+    with frozen(scene.airflow.pid("scheduler")):
+        yield
+
+
+@contextmanager
+def stream_given_up(scene: Scene) -> Iterator[None]:
+    """Somebody suspends a stream past Airflow, which is no fault that a restart would mend."""
+    applications = scene.stack.applications
+    with scene.airflow.client() as client:
+        client.trigger(f"stream_{STREAM}")
+    scene.patience.await_(lambda: not applications.get(STREAM)["spec"]["suspend"], 120, f"Airflow starts {STREAM}")
+    applications.suspend(STREAM)
+    yield

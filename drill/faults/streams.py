@@ -1,0 +1,59 @@
+"""The stream from Kafka into the lake: stopped, hanging, too slow, restarted again and again."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from drill.pace import short
+from drill.scene import Scene, frozen
+
+# The rule asks for more than two new starts, and the runner starts a driver again five times.
+KILLS = 3
+# It looks once a minute which start is the newest.
+SEEN_SECONDS = short(60) + 1
+
+
+@contextmanager
+def stopped(scene: Scene) -> Iterator[None]:
+    with scene.still():
+        scene.stop_ingest()
+        try:
+            yield
+        finally:
+            scene.start_ingest()
+
+
+@contextmanager
+def hanging(scene: Scene) -> Iterator[None]:
+    """The JVM of the driver stands still; the metrics are served by Python beside it."""
+    with scene.still():
+        with frozen(scene.ingest_pid()):
+            yield
+        scene.await_ingest()
+
+
+@contextmanager
+def killed_again_and_again(scene: Scene) -> Iterator[None]:
+    """Each driver is killed (`kill -9`) as soon as Prometheus has heard that all of its queries go on; another one is
+    started in its place.
+    """
+    stop = threading.Event()
+
+    def kill_each() -> None:
+        for _ in range(KILLS):
+            os.kill(scene.ingest_pid(), signal.SIGKILL)
+            scene.await_ingest()
+            if stop.wait(SEEN_SECONDS):
+                return
+
+    with scene.still(), ThreadPoolExecutor(1, "killer") as pool:
+        killing = pool.submit(kill_each)
+        try:
+            yield
+        finally:
+            stop.set()
+            killing.result()
+            scene.restart_ingest()

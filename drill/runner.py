@@ -1,0 +1,175 @@
+"""Runs faults: those side by side that share no part and hold nothing of each other back, in the order of the table.
+
+Side by side saves an hour, and on a busy machine one may disturb another: what looks wrong then is drilled once more,
+alone.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+from confluent_kafka import KafkaException
+from deltalake.exceptions import DeltaError
+
+from contracts.errors import TillstreamError
+from drill.inhibition import may_hold_back
+from drill.model import Fault
+from drill.pace import short
+from drill.scene import Scene
+from drill.story import Story, strangers
+from drill.waiting import POLL_SECONDS
+
+SIDE_BY_SIDE = 8
+# Fires as long as somebody looks.
+ALWAYS = ("Watchdog",)
+# As long as CloudWatch's alarm waits (terraform/modules/paging), on this clock.
+SILENCE_SECONDS = short(300)
+# What a fault may fail of: the others are drilled all the same.
+FAILURES = (TillstreamError, KafkaException, DeltaError, BotoCoreError, ClientError, httpx.HTTPError, OSError)
+# The longest `for` is five minutes of this clock, and the longest pause of a route more than one.
+PATIENCE_SECONDS = 480.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """By fault its story, in the order of the table; by alert that none of them sets off, the faults of its moment.
+    `excused` is what was wrong beside others, of faults that were drilled once more.
+    """
+
+    stories: Sequence[Story]
+    strangers: Mapping[str, Sequence[Story]]
+    excused: Sequence[str] = ()
+
+    @property
+    def doubtful(self) -> list[Fault]:
+        """The faults that went wrong, or in whose moment something was told that none of them sets off."""
+        return [
+            story.fault
+            for story in self.stories
+            if story.problems or any(story in present for present in self.strangers.values())
+        ]
+
+    def amended(self, alone: "Outcome") -> "Outcome":
+        """With what was seen of the doubtful ones when each of them was drilled alone."""
+        again = {story.fault.told: story for story in alone.stories}
+        causeless = {alert: present for alert, present in self.strangers.items() if not present}
+        stay = Outcome([], causeless).problems
+        return Outcome(
+            [again.get(story.fault.told, story) for story in self.stories],
+            {**causeless, **alone.strangers},
+            excused=[problem for problem in self.problems if problem not in stay],
+        )
+
+    @property
+    def problems(self) -> list[str]:
+        own = [f"{story.fault.told}: {problem}" for story in self.stories for problem in story.problems]
+        return own + [
+            f"Somebody was told of {alert}, which nothing that was broken then sets off: "
+            f"{'; '.join(story.fault.told for story in present) or 'nothing was broken'}"
+            for alert, present in self.strangers.items()
+        ]
+
+
+def clash(fault: Fault, story: Story, inhibitions: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a fault may not begin beside a story that has not ended."""
+    other = story.fault
+    if fault.falls_silent or other.falls_silent:
+        return True
+    if not story.repaired and (fault.spoils(other) or other.spoils(fault)):
+        return True
+    # That it is mended is told by what was sound all the time.
+    if fault.breaks & (other.needs - other.breaks):
+        return True
+    pairs = [pair for one in fault.alerts for two in other.alerts for pair in ((one, two), (two, one))]
+    return any(may_hold_back(inhibitions, *pair) for pair in pairs)
+
+
+class Runner:
+    """Drills faults on a scene that is quiet."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        severities: Mapping[str, str],
+        inhibitions: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """`severities`: by alert. `inhibitions`: the rules of the AlertmanagerConfig."""
+        self._scene = scene
+        self._witness = scene.witness
+        self._severities = severities
+        self._inhibitions = inhibitions
+
+    def run(self, faults: Sequence[Fault], side_by_side: int = SIDE_BY_SIDE) -> Outcome:
+        """Drill all of them. What fails is mended, too, and says what is wrong in its story."""
+        began = time.time()
+        waiting, stories = list(faults), []
+        active: dict[Future[None], Story] = {}
+        with ThreadPoolExecutor(side_by_side, "drill") as pool:
+            try:
+                while waiting or active:
+                    if len(active) < side_by_side and (fault := self._next(waiting, active.values())):
+                        story = Story.of(fault, self._severities)
+                        active[pool.submit(self._drill, story)] = story
+                        waiting.remove(fault)
+                        stories.append(story)
+                        continue
+                    ended, _ = wait(active, POLL_SECONDS, FIRST_COMPLETED)
+                    for future in ended:
+                        del active[future]
+                        future.result()
+            except BaseException:
+                self._scene.patience.call_off()
+                raise
+        found = strangers(stories, self._witness.told(began), ALWAYS)
+        return Outcome(sorted(stories, key=lambda each: faults.index(each.fault)), found)
+
+    def _next(self, waiting: Iterable[Fault], active: Collection[Story]) -> Fault | None:
+        """The first fault that may begin now."""
+        return next(
+            (fault for fault in waiting if not any(clash(fault, story, self._inhibitions) for story in active)), None
+        )
+
+    def _drill(self, story: Story) -> None:
+        fault = story.fault
+        try:
+            with self._scene.steps.step(f"{', '.join(map(str, fault.alerts))}: {fault.told}"):
+                if fault.falls_silent:
+                    self._miss(story)
+                else:
+                    self._set_off(story)
+        except FAILURES as error:
+            story.problems.append(f"{type(error).__name__}: {error}")
+        finally:
+            story.repaired = story.repaired or time.time()
+            story.ended = time.time()
+            story.problems += story.wrong_receivers()
+
+    def _set_off(self, story: Story) -> None:
+        with story.fault.inject(self._scene):
+            story.broken = time.time()
+            self._await(story, lambda: story.is_told)
+        story.repaired = time.time()
+        self._await(story, lambda: story.is_over)
+
+    def _miss(self, story: Story) -> None:
+        """Hear the alert, hear nothing of it for as long as the alarm on its silence waits, and hear it again."""
+        story.broken = story.began
+        self._await(story, lambda: story.is_told)
+        with story.fault.inject(self._scene):
+            silent_since = time.time()
+            self._scene.patience.pause(SILENCE_SECONDS)
+            if self._witness.told(silent_since):
+                story.problems.append("somebody was told all the same")
+        story.repaired = time.time()
+        self._await(story, lambda: story.is_over)
+
+    def _await(self, story: Story, condition: Callable[[], bool]) -> None:
+        def seen() -> bool:
+            story.note(self._witness.look(story.began))
+            return condition()
+
+        self._scene.patience.await_(seen, PATIENCE_SECONDS, story.missing)

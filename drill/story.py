@@ -1,0 +1,121 @@
+"""What was seen of a fault, from the moment it was injected until all of its alerts have resolved."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from drill.model import Alert, Fault
+from drill.witness import Labels, Notification, Sight
+
+# Whose receiver hears of an alert of a severity.
+RECEIVERS = {"page": "oncall", "ticket": "tickets", "watchdog": "watchdog"}
+
+
+@dataclass
+class Row:
+    """What was seen of one alert. Seconds count from the fault, `resolved_seconds` from its repair; of an alert whose
+    silence is noticed, that is when it was heard again.
+    """
+
+    alert: Alert
+    severity: str
+    fired_seconds: float | None = None
+    notified_seconds: float | None = None
+    resolved_seconds: float | None = None
+    receivers: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Story:
+    """Moments are Unix seconds, 0 before they have come: when the injection began, when the fault was there, when it
+    was mended, and when nothing of it fired any more.
+    """
+
+    fault: Fault
+    rows: Sequence[Row]
+    began: float = field(default_factory=time.time)
+    broken: float = 0.0
+    repaired: float = 0.0
+    ended: float = 0.0
+    held_back: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, fault: Fault, severities: Mapping[str, str]) -> "Story":
+        return cls(fault, [Row(alert, severities[alert.name]) for alert in fault.alerts])
+
+    def note(self, sight: Sight) -> None:
+        """Take down what is new."""
+        self.held_back |= {
+            name for name, causes in sight.held_back.items() if any(self.fault.owns(cause) for cause in causes)
+        }
+        for row in self.rows:
+            told = [each for each in sight.told if row.alert.is_(each.labels)]
+            # Of an earlier fault somebody may be told once more that it is over.
+            told_that_it_fires = [each for each in told if each.firing]
+            fires = any(row.alert.is_(labels) for labels in sight.firing)
+            if row.fired_seconds is None and (fires or told_that_it_fires):
+                row.fired_seconds = max(0.0, sight.at - self.broken)
+            row.receivers |= {each.receiver for each in told}
+            if row.notified_seconds is None and told_that_it_fires:
+                row.notified_seconds = max(0.0, told_that_it_fires[0].at - self.broken)
+            if self.repaired and self.fault.falls_silent:
+                again = [each.at for each in told if each.at >= self.repaired]
+                row.resolved_seconds = again[0] - self.repaired if again else None
+            elif self.repaired and told_that_it_fires and not fires and not _still_told(told):
+                row.resolved_seconds = max(0.0, told[-1].at - self.repaired)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether all has fired that must, and was told unless it is held back by another of the fault's alerts."""
+        return all(
+            row.fired_seconds is not None and (row.notified_seconds is not None or row.alert in self.fault.follows)
+            for row in self.rows
+        )
+
+    @property
+    def is_over(self) -> bool:
+        return all(row.resolved_seconds is not None for row in self.rows)
+
+    def missing(self) -> str:
+        """What has not been seen yet, in words."""
+        return "; ".join(filter(None, map(self._missing, self.rows)))
+
+    def _missing(self, row: Row) -> str:
+        if row.fired_seconds is None:
+            return f"{row.alert} fires"
+        if row.notified_seconds is None:
+            return f"{RECEIVERS[row.severity]} is told of {row.alert}"
+        return f"{row.alert} resolves" if row.resolved_seconds is None else ""
+
+    def wrong_receivers(self) -> list[str]:
+        return [
+            f"{', '.join(sorted(row.receivers))} was told of {row.alert}, not {RECEIVERS[row.severity]}"
+            for row in self.rows
+            if row.receivers - {RECEIVERS[row.severity]}
+        ]
+
+
+def strangers(stories: Sequence[Story], told: Iterable[Notification], known: Iterable[str]) -> dict[str, list[Story]]:
+    """What fired and was told though no fault of that moment sets it off, with the faults that there were: its cause is
+    one of them. `known` are the names of alerts that fire in any case.
+    """
+    found: dict[str, list[Story]] = {}
+    for each in told:
+        if not each.firing or each.labels["alertname"] in known:
+            continue
+        present = [story for story in stories if story.began <= each.at <= story.ended]
+        if not any(story.fault.owns(each.labels) for story in present):
+            found.setdefault(_named(each.labels), present)
+    return found
+
+
+def _named(labels: Labels) -> str:
+    told = {name: value for name, value in labels.items() if name not in {"alertname", "severity", "environment"}}
+    return str(Alert(labels["alertname"], told))
+
+
+def _still_told(told: Sequence[Notification]) -> bool:
+    """Whether somebody was told that it fires, and not yet that it has resolved."""
+    newest = {frozenset(each.labels.items()): each.firing for each in told}
+    return any(newest.values())

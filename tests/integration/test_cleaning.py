@@ -1,0 +1,179 @@
+"""What clean-up finds and removes, on the emulated AWS: the rest of the lake stays sound."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+
+import boto3
+import pytest
+
+from contracts import Contract
+from lake import names
+from lake.manifests import Generation, begin_generation, load_generation
+from lake.objects import ObjectStore
+from lake.sequences import SeqState
+from lake.tables import DeltaTables
+from lake.upkeep import cleaning
+from lake.upkeep.cleaning import Plan
+from lake.upkeep.compaction import compact
+from lake.verify import verify
+from local.aws.account import Account
+from tests.support.lake import DAY, Lake, duplicate_rows, quarantine_rows, receipt_rows
+
+pytestmark = pytest.mark.integration
+
+NOW = dt.datetime.now(dt.UTC)
+LATER = NOW + dt.timedelta(days=10)
+
+
+@pytest.fixture
+def filled(lake: Lake, aws_account: Account) -> Lake:
+    """Two batches of one day."""
+    aws_account.administrator_client().create_bucket(Bucket=f"{lake.store.bucket}-checkpoints")
+    lake.begin()
+    for batch in range(2):
+        first = 10 * batch
+        rows = {
+            **receipt_rows(range(first, first + 8), first_seq=1 + 8 * batch),
+            "duplicates": duplicate_rows([first + 8]),
+            "quarantine": quarantine_rows([first + 9]),
+        }
+        lake.ingest(batch, rows, {0: first + 10}, starts={0: first})
+    return lake
+
+
+def checkpoints(lake: Lake) -> ObjectStore:
+    return ObjectStore(f"{lake.store.uri}-checkpoints", aws=boto3.session.Session())
+
+
+def planned(lake: Lake, now: dt.datetime = NOW, contracts: Mapping[str, Contract] | None = None) -> Plan:
+    return cleaning.plan(DeltaTables(lake.store), checkpoints(lake), contracts or lake.contracts, now)
+
+
+def found(plan: Plan) -> set[tuple[str, str, int]]:
+    return {(item.kind, item.where, item.count) for item in plan.items}
+
+
+def assert_sound(lake: Lake) -> None:
+    report = verify(DeltaTables(lake.store), lake.contracts, None)
+    assert report.sound, [*report.findings, *(feed.findings for feed in report.feeds)]
+
+
+def keeping(lake: Lake, days: int) -> Mapping[str, Contract]:
+    return {feed: replace(contract, retention_days=days) for feed, contract in lake.contracts.items()}
+
+
+def test_a_lake_in_use_has_nothing_to_clean(filled: Lake):
+    """Nothing of what a running lake has written a moment ago is in a plan."""
+    assert found(planned(filled)) == set()
+
+
+def test_expired_rows_go_and_are_accounted_for(filled: Lake):
+    """Rows older than their contract keeps them are removed; verify counts their offsets as expired, not as lost."""
+    days = (NOW.date() - DAY).days - 1
+    contracts = keeping(filled, days)
+    plan = planned(filled, contracts=contracts)
+    assert found(plan) == {
+        ("expired_rows", name, count)
+        for name, count in (
+            ("receipts", 16),
+            ("receipt_lines", 32),
+            ("receipt_tenders", 16),
+            ("duplicates", 2),
+            ("quarantine", 2),
+        )
+    }
+    assert len(filled.rows("receipts")) == 16
+    plan.carry_out()
+    assert [len(filled.rows(name)) for name in ("receipts", "receipt_lines", "quarantine", "duplicates")] == [0] * 4
+    report = verify(DeltaTables(filled.store), filled.contracts, None)
+    assert report.sound, report
+    [feed] = report.feeds
+    assert (feed.partitions[0].rows, feed.partitions[0].expired) == (0, 20)
+    assert found(planned(filled, contracts=contracts)) == set()
+
+
+def test_a_killed_retention_is_no_loss(filled: Lake):
+    """Killed between two tables, a retention leaves no finding, and is finished by the next clean-up."""
+    contracts = keeping(filled, (NOW.date() - DAY).days - 1)
+    steps = planned(filled, contracts=contracts).steps
+    for _, step in steps[:2]:
+        step()
+    assert_sound(filled)
+    planned(filled, contracts=contracts).carry_out()
+    assert filled.rows("receipt_lines") == []
+    assert_sound(filled)
+
+
+def test_a_real_loss_is_still_found(filled: Lake):
+    """What is let go hides only itself: an offset that is lost afterwards is a gap."""
+    planned(filled, contracts=keeping(filled, (NOW.date() - DAY).days - 1)).carry_out()
+    filled.ingest(2, receipt_rows(range(20, 22), first_seq=30), {0: 23}, starts={0: 20})
+    report = verify(DeltaTables(filled.store), filled.contracts, None)
+    assert [(each.kind, each.count) for feed in report.feeds for each in feed.findings] == [("gap", 1)]
+
+
+def test_what_a_compaction_replaced_goes_after_a_while(filled: Lake, monkeypatch: pytest.MonkeyPatch):
+    """Replaced objects stay for readers of older versions; once their time is over they go, and no row with them."""
+    list(compact(DeltaTables(filled.store), "receipts", now=LATER))
+    rows = sorted(filled.rows("receipts"), key=str)
+    assert found(planned(filled)) == set()
+    monkeypatch.setattr(cleaning, "TOMBSTONE_HOURS", 0)
+    plan = planned(filled)
+    assert found(plan) == {("replaced_objects", "receipts", 2)}
+    plan.carry_out()
+    assert len(list(filled.store.list("receipts/dt="))) == 1
+    assert sorted(filled.rows("receipts"), key=str) == rows
+    assert_sound(filled)
+
+
+def test_orphans_go_but_never_what_is_decided(filled: Lake):
+    """An object that no log has named for a day goes; one of a batch that is decided and not committed stays."""
+    left = "receipts/dt=2026-11-20/hour=12/compacted.0123456789abcdef.parquet"
+    filled.store.put(left, b"left behind by a kill")
+    filled.manifest(2, receipt_rows(range(20, 25), first_seq=30), {0: 25}, starts={0: 20})
+    decided = {info.key for info in filled.store.list("receipts/dt=") if "-20-24." in info.key}
+    assert found(planned(filled)) == set()
+    plan = planned(filled, LATER)
+    assert ("orphans", "receipts", 1) in found(plan)
+    plan.carry_out()
+    keys = {info.key for info in filled.store.list("receipts/dt=")}
+    assert left not in keys
+    assert decided <= keys
+    assert_sound(filled)
+
+
+def test_sealed_checkpoints_and_old_states_go(filled: Lake):
+    """Checkpoints of generations before the current one go, and all sequence states but the newest ones."""
+    store = checkpoints(filled)
+    for generation in (1, 2):
+        store.put(f"ingest/pos.receipts/{generation}/offsets/0", b"v1")
+    for batch in range(5):
+        filled.store.put(names.snapshot_key("pos.receipts", 1, batch), SeqState().encode())
+    assert found(planned(filled)) == set()
+    manifest = names.manifest_key("pos.receipts", 1, 1)
+    known = filled.contracts["pos.receipts"].topic
+    begin_generation(
+        filled.store,
+        replace(
+            _first(filled),
+            generation=2,
+            starting_offsets={0: 20} | dict.fromkeys(range(1, known.partitions), 0),
+            previous_manifest=manifest,
+        ),
+    )
+    plan = planned(filled)
+    assert found(plan) == {
+        ("old_checkpoints", "ingest/pos.receipts/", 1),
+        ("old_states", "_batches/pos.receipts/", 2),
+    }
+    plan.carry_out()
+    assert [info.key for info in store.list("ingest/")] == ["ingest/pos.receipts/2/offsets/0"]
+    states = [info.key for info in filled.store.list("_batches/") if info.key.endswith(names.SNAPSHOT_SUFFIX)]
+    assert states == [names.snapshot_key("pos.receipts", 1, batch) for batch in (2, 3, 4)]
+
+
+def _first(lake: Lake) -> Generation:
+    generation = load_generation(lake.store, "pos.receipts")
+    assert generation
+    return generation

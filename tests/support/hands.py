@@ -1,0 +1,97 @@
+"""Reports, for what no node and no operator is there to do, that it was done."""
+
+import threading
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from tests.support.cluster import MERGE, Cluster
+from tests.support.manifests import Manifest
+
+POLL_SECONDS = 0.5
+# Whose streams are what a test says they are.
+UNTOUCHED = "runtimes"
+Status = dict[str, Any]
+
+
+class Hands:
+    """Pods are up, jobs complete, secrets and certificates come, streams do what their `suspend` says.
+
+    Nothing else is touched: whether an object may exist, and what it says, is not theirs. Use it as a context manager.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._report, name="hands", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _report(self) -> None:
+        with self._cluster.client() as client:
+            while not self._ended.wait(POLL_SECONDS):
+                for path, status in STATUS.items():
+                    answer = client.get(path)
+                    # A kind that is not there yet is nobody's error.
+                    for found in answer.json().get("items", []) if answer.status_code == 200 else []:
+                        if found["metadata"].get("namespace") == UNTOUCHED:
+                            continue
+                        if not status(found).items() <= found.get("status", {}).items():
+                            self._write(client, path, found["metadata"], status(found))
+
+    def _write(self, client: httpx.Client, path: str, metadata: Manifest, status: Status) -> None:
+        group, _, plural = path.rpartition("/")
+        inside = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
+        # It may be gone by now, or changed: the next look tells.
+        client.patch(f"{group}{inside}/{plural}/{metadata['name']}/status", json={"status": status}, headers=MERGE)
+
+
+def _deployment(found: Manifest) -> Status:
+    replicas = found["spec"].get("replicas", 1)
+    counts = dict.fromkeys(("replicas", "readyReplicas", "updatedReplicas", "availableReplicas"), replicas)
+    return {"observedGeneration": found["metadata"]["generation"], **counts}
+
+
+def _stateful_set(found: Manifest) -> Status:
+    revisions = {"currentRevision": "1", "updateRevision": "1"}
+    return _deployment(found) | {"currentReplicas": found["spec"].get("replicas", 1), **revisions}
+
+
+def _job(found: Manifest) -> Status:
+    now = found["metadata"]["creationTimestamp"]
+    conditions = [
+        {"type": kind, "status": "True", "lastProbeTime": now, "lastTransitionTime": now}
+        for kind in ("SuccessCriteriaMet", "Complete")
+    ]
+    return {"startTime": now, "completionTime": now, "succeeded": 1, "conditions": conditions}
+
+
+def _ready(_: Manifest) -> Status:
+    return {"conditions": [{"type": "Ready", "status": "True", "reason": "Hands", "message": "reported by a test"}]}
+
+
+def _stream(found: Manifest) -> Status:
+    state = "SUSPENDED" if found["spec"].get("suspend") else "RUNNING"
+    return {"applicationState": {"state": state}, "driverInfo": {}}
+
+
+STATUS: Mapping[str, Callable[[Manifest], Status]] = {
+    "/apis/apps/v1/deployments": _deployment,
+    "/apis/apps/v1/statefulsets": _stateful_set,
+    "/apis/batch/v1/jobs": _job,
+    "/apis/cert-manager.io/v1/certificates": _ready,
+    "/apis/cert-manager.io/v1/issuers": _ready,
+    "/apis/external-secrets.io/v1/clustersecretstores": _ready,
+    "/apis/external-secrets.io/v1/externalsecrets": _ready,
+    "/apis/sparkoperator.k8s.io/v1beta2/sparkapplications": _stream,
+}

@@ -1,0 +1,115 @@
+"""What is taken down of a fault, and when its alerts have fired, were told, and have resolved."""
+
+from contextlib import nullcontext
+from typing import Any
+
+from drill.model import Alert, Fault
+from drill.story import Story, strangers
+from drill.witness import Notification, Sight
+
+FEED = {"alertname": "StreamDown", "severity": "page", "feed": "a"}
+SEVERITIES = {"StreamDown": "page", "LagGrowing": "ticket", "Watchdog": "watchdog"}
+
+
+def story(*alerts: Alert, **options: Any) -> Story:
+    fault = Fault("a fault", lambda _: nullcontext(), alerts, **options)
+    return Story(fault, Story.of(fault, SEVERITIES).rows, began=100, broken=110)
+
+
+def told(at: float, labels: dict[str, str], *, firing: bool = True, receiver: str = "oncall") -> Notification:
+    return Notification(at, receiver, firing, labels)
+
+
+def sight(at: float, *firing: dict[str, str], notes: list[Notification] | None = None, **held: Any) -> Sight:
+    return Sight(at, firing, held, notes or [])
+
+
+def test_an_alert_fires_is_told_and_resolves():
+    """Seconds count from the fault, and from its repair."""
+    seen = story(Alert("StreamDown"))
+    [row] = seen.rows
+    seen.note(sight(111))
+    assert not seen.is_told
+    seen.note(sight(115, FEED))
+    assert row.fired_seconds == 5
+    assert not seen.is_told
+    seen.note(sight(117, FEED, notes=[told(116, FEED)]))
+    assert seen.is_told
+    assert row.notified_seconds == 6
+    seen.repaired = 120
+    seen.note(sight(121, FEED, notes=[told(116, FEED)]))
+    assert not seen.is_over
+    seen.note(sight(130, notes=[told(116, FEED), told(129, FEED, firing=False)]))
+    assert seen.is_over
+    assert row.resolved_seconds == 9
+    assert seen.wrong_receivers() == []
+
+
+def test_that_an_earlier_fault_is_over_is_no_alert():
+    """Who is told once more that the alert has resolved was not told that it fires."""
+    seen = story(Alert("StreamDown"))
+    seen.note(sight(111, notes=[told(111, FEED, firing=False)]))
+    assert seen.rows[0].fired_seconds is None
+    assert not seen.is_told
+
+
+def test_every_label_set_of_an_alert_must_resolve():
+    """An alert that stands for several feeds is over when it has resolved for all of them."""
+    seen, other = story(Alert("StreamDown")), {**FEED, "feed": "b"}
+    seen.repaired = 120
+    notes = [told(116, FEED), told(116, other), told(129, FEED, firing=False)]
+    seen.note(sight(130, notes=notes))
+    assert not seen.is_over
+    seen.note(sight(131, notes=[*notes, told(130, other, firing=False)]))
+    assert seen.is_over
+
+
+def test_what_follows_need_only_fire_before_the_repair():
+    """An alert that another of the same fault holds back is told after that one has resolved."""
+    seen = story(Alert("StreamDown"), follows=(Alert("LagGrowing"),))
+    lag = {"alertname": "LagGrowing", "severity": "ticket", "feed": "a"}
+    seen.note(sight(115, FEED, notes=[told(116, FEED)]))
+    assert not seen.is_told
+    seen.note(sight(117, FEED, lag, notes=[told(116, FEED)], LagGrowing=[FEED]))
+    assert seen.is_told
+    assert seen.held_back == {"LagGrowing"}
+    assert seen.missing() == "StreamDown resolves; tickets is told of LagGrowing"
+
+
+def test_held_back_counts_for_its_cause_only():
+    """What another fault's alert holds back is none of this one's."""
+    seen = story(Alert("StreamDown", {"feed": "b"}))
+    seen.note(sight(115, held=[FEED]))
+    assert seen.held_back == set()
+
+
+def test_the_wrong_receiver_is_named():
+    """Whoever was told besides the one of its severity is a problem."""
+    seen = story(Alert("StreamDown"))
+    seen.note(sight(115, FEED, notes=[told(116, FEED), told(117, FEED, receiver="tickets")]))
+    assert seen.wrong_receivers() == ["oncall, tickets was told of StreamDown, not oncall"]
+
+
+def test_an_alert_whose_silence_counts_is_heard_again():
+    """Where an alert falls silent with the fault, it is over when it is heard again."""
+    seen = story(Alert("Watchdog"), falls_silent=True)
+    dog = {"alertname": "Watchdog", "severity": "watchdog"}
+    seen.note(sight(112, dog, notes=[told(111, dog)]))
+    assert seen.is_told
+    seen.repaired = 120
+    seen.note(sight(121, dog, notes=[told(111, dog)]))
+    assert not seen.is_over
+    seen.note(sight(124, dog, notes=[told(111, dog), told(123, dog)]))
+    assert seen.is_over
+    assert seen.rows[0].resolved_seconds == 3
+
+
+def test_strangers_are_told_with_the_faults_of_their_moment():
+    """What no fault of the moment sets off is a stranger; what resolves, and what always fires, is none."""
+    seen, later = story(Alert("StreamDown", {"feed": "a"})), story(Alert("LagGrowing"))
+    seen.ended, later.began, later.ended = 140, 150, 160
+    lag = {"alertname": "LagGrowing", "severity": "ticket", "feed": "a"}
+    dog = {"alertname": "Watchdog", "severity": "watchdog"}
+    notes = [told(120, FEED), told(121, lag), told(122, dog), told(145, FEED, firing=False), told(155, lag)]
+    assert strangers([seen, later], notes, ["Watchdog"]) == {"LagGrowing{a}": [seen]}
+    assert strangers([seen, later], [told(170, FEED)], ["Watchdog"]) == {"StreamDown{a}": []}
