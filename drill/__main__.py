@@ -4,8 +4,8 @@
 
 The clock of rules and routes runs 12 times as fast (drill.pace); the rules themselves are those of alerts/. Exit 0:
 every alert fired, was told and has resolved, nothing else was told, and, with all alerts, every panel of every board
-had something to show of it; 1: not so; 2: wrong use. Of faults that ran side by side, one that went wrong is drilled
-once more, alone, and that counts; what was wrong before is said all the same.
+had something to show of it; 1: not so; 2: wrong use. Of faults that ran side by side, a few that went wrong are drilled
+once more, beside few others, and that counts; what was wrong before is said all the same.
 """
 
 import json
@@ -32,6 +32,8 @@ from local.monitoring.rules import ALERTS
 from local.progress import Steps
 
 DIRECTORY = LOCAL / "drill"
+# More than a few doubtful faults are no accident, and as many again would take as long as all.
+AT_MOST_AGAIN, AGAIN_SIDE_BY_SIDE = 9, 3
 # Of a table in a log.
 LOG_WIDTH = 200
 
@@ -83,17 +85,20 @@ def _prepare(scene: Scene, faults: Sequence[Fault]) -> None:
 
 
 def _once_more(scene: Scene, runner: Runner, outcome: Outcome) -> Outcome:
-    """What is left to say when each doubtful fault has been drilled alone."""
+    """What is left to say when the doubtful faults, if they are few, have been drilled beside few others."""
     again = outcome.doubtful
     for problem in outcome.problems:
         scene.steps.say(f"Wrong beside others: {escape(problem)}")
-    scene.steps.say(f"Once more, each alone: {escape('; '.join(fault.told for fault in again))}")
+    if len(again) > AT_MOST_AGAIN:
+        scene.steps.say(f"{len(again)} faults went wrong: too many to drill them once more")
+        return outcome
+    scene.steps.say(f"Once more, beside few others: {escape('; '.join(fault.told for fault in again))}")
     try:
         _prepare(scene, again)
     except DrillError as error:
         scene.steps.say(f"They were not drilled once more: {escape(str(error))}")
         return outcome
-    return outcome.amended(runner.run(again, side_by_side=1))
+    return outcome.amended(runner.run(again, AGAIN_SIDE_BY_SIDE))
 
 
 if __name__ == "__main__":

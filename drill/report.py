@@ -27,7 +27,7 @@ def table(stories: Sequence[Story]) -> Table:
 def data(outcome: Outcome) -> dict[str, Any]:
     return {
         "alerts": [_row(story, row) for story in outcome.stories for row in story.rows],
-        "strangers": sorted(outcome.strangers),
+        "strangers": sorted(each.alert for each in outcome.strangers),
         "excused": list(outcome.excused),
     }
 

@@ -1,7 +1,7 @@
 """Runs faults: those side by side that share no part and hold nothing of each other back, in the order of the table.
 
 Side by side saves an hour, and on a busy machine one may disturb another: what looks wrong then is drilled once more,
-alone.
+beside few.
 """
 
 import time
@@ -20,7 +20,7 @@ from drill.inhibition import may_hold_back
 from drill.model import Fault
 from drill.pace import short
 from drill.scene import Scene
-from drill.story import Story, strangers
+from drill.story import Story, Stranger, strangers
 from drill.waiting import POLL_SECONDS
 
 SIDE_BY_SIDE = 8
@@ -36,42 +36,35 @@ PATIENCE_SECONDS = 480.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """By fault its story, in the order of the table; by alert that none of them sets off, the faults of its moment.
-    `excused` is what was wrong beside others, of faults that were drilled once more.
+    """The stories of the faults, in the order of the table, and what was told that none of them explains. `excused` is
+    what was wrong beside others, of faults that were drilled once more.
     """
 
     stories: Sequence[Story]
-    strangers: Mapping[str, Sequence[Story]]
+    strangers: Sequence[Stranger]
     excused: Sequence[str] = ()
 
     @property
     def doubtful(self) -> list[Fault]:
-        """The faults that went wrong, or in whose moment something was told that none of them sets off."""
-        return [
-            story.fault
-            for story in self.stories
-            if story.problems or any(story in present for present in self.strangers.values())
-        ]
+        """The faults that went wrong, or in whose moment something was told that none of them explains."""
+        present = [story for stranger in self.strangers for story in stranger.present]
+        return [story.fault for story in self.stories if story.problems or story in present]
 
-    def amended(self, alone: "Outcome") -> "Outcome":
-        """With what was seen of the doubtful ones when each of them was drilled alone."""
-        again = {story.fault.told: story for story in alone.stories}
-        causeless = {alert: present for alert, present in self.strangers.items() if not present}
+    def amended(self, again: "Outcome") -> "Outcome":
+        """With what was seen of the doubtful ones when they were drilled once more."""
+        anew = {story.fault.told: story for story in again.stories}
+        causeless = [each for each in self.strangers if not each.present]
         stay = Outcome([], causeless).problems
         return Outcome(
-            [again.get(story.fault.told, story) for story in self.stories],
-            {**causeless, **alone.strangers},
+            [anew.get(story.fault.told, story) for story in self.stories],
+            [*causeless, *again.strangers],
             excused=[problem for problem in self.problems if problem not in stay],
         )
 
     @property
     def problems(self) -> list[str]:
         own = [f"{story.fault.told}: {problem}" for story in self.stories for problem in story.problems]
-        return own + [
-            f"Somebody was told of {alert}, which nothing that was broken then sets off: "
-            f"{'; '.join(story.fault.told for story in present) or 'nothing was broken'}"
-            for alert, present in self.strangers.items()
-        ]
+        return own + [str(each) for each in self.strangers]
 
 
 def clash(fault: Fault, story: Story, inhibitions: Sequence[Mapping[str, Any]]) -> bool:

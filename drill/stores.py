@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 
 from confluent_kafka import Producer
@@ -16,7 +17,7 @@ from contracts.events import STORE_WIDE_REGISTER
 from contracts.signing import store_key
 from drill.pace import short
 from drill.registers import HEARTBEAT, OPERATIONS, Register
-from drill.waiting import DrillError
+from drill.waiting import DrillError, meanwhile
 from local.stack import Stack
 from stores.metrics import StoreMetrics
 from stores.outbox import Outbox
@@ -45,16 +46,16 @@ class Stores:
         self._producers: dict[str, Producer] = {}
         self._registers = {each: self.register(each, OPERATIONS, STORE_WIDE_REGISTER) for each in self.ids}
         self._resting = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._report, name="stores")
+        self._reporting = meanwhile(self._report)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._reporting.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reporting.__exit__(kind, error, trace)
         self._producers.clear()
 
     @property
@@ -120,8 +121,8 @@ class Stores:
             ],
         )
 
-    def _report(self) -> None:
-        while not self._stopping.is_set():
+    def _report(self, stop: threading.Event) -> None:
+        while not stop.is_set():
             with self._resting:
                 self.report()
-            self._stopping.wait(ROUND_SECONDS)
+            stop.wait(ROUND_SECONDS)

@@ -5,8 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from drill.model import Alert, Fault
+from drill.pace import short
 from drill.witness import Labels, Notification, Sight
 
+# What follows from a fault may be told when it is over: as long as the windows of the burn rates look back, and a route
+# waits.
+AFTERMATH_SECONDS = short(2400)
 # Whose receiver hears of an alert of a severity.
 RECEIVERS = {"page": "oncall", "ticket": "tickets", "watchdog": "watchdog"}
 
@@ -96,18 +100,39 @@ class Story:
         ]
 
 
-def strangers(stories: Sequence[Story], told: Iterable[Notification], known: Iterable[str]) -> dict[str, list[Story]]:
-    """What fired and was told though no fault of that moment sets it off, with the faults that there were: its cause is
-    one of them. `known` are the names of alerts that fire in any case.
+@dataclass(frozen=True)
+class Stranger:
+    """An alert that somebody was told of at a moment (Unix seconds) when no fault explained it. `present` are the
+    stories of the faults that there were then: its cause is one of them, or nothing that was broken.
     """
-    found: dict[str, list[Story]] = {}
+
+    alert: str
+    at: float
+    present: Sequence[Story]
+
+    def __str__(self) -> str:
+        faults = "; ".join(story.fault.told for story in self.present) or "nothing was broken"
+        return f"Somebody was told of {self.alert}, which nothing that was broken then sets off: {faults}"
+
+
+def strangers(stories: Sequence[Story], told: Iterable[Notification], known: Iterable[str]) -> list[Stranger]:
+    """What fired and was told though no fault of that moment sets it off, once for each alert and company of faults.
+    `known` are the names of alerts that fire in any case.
+    """
+    found: dict[tuple[str, tuple[str, ...]], Stranger] = {}
     for each in told:
-        if not each.firing or each.labels["alertname"] in known:
+        if not each.firing or each.labels["alertname"] in known or any(_explains(story, each) for story in stories):
             continue
         present = [story for story in stories if story.began <= each.at <= story.ended]
-        if not any(story.fault.owns(each.labels) for story in present):
-            found.setdefault(_named(each.labels), present)
-    return found
+        stranger = Stranger(_named(each.labels), each.at, present)
+        found.setdefault((stranger.alert, tuple(story.fault.told for story in present)), stranger)
+    return list(found.values())
+
+
+def _explains(story: Story, told: Notification) -> bool:
+    if any(alert.is_(told.labels) for alert in story.fault.alerts):
+        return story.began <= told.at <= story.ended
+    return story.fault.owns(told.labels) and story.began <= told.at <= story.ended + AFTERMATH_SECONDS
 
 
 def _named(labels: Labels) -> str:

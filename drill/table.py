@@ -6,8 +6,15 @@ from drill.faults import airflow, incoming, kafka, lake, quality, stand_ins, sto
 from drill.model import FLOW, Alert, Fault, Part
 from drill.registers import INVENTORY, OPERATIONS, RECEIPTS, TOTALS
 
-# Where a driver starts anew, which may take as long as an outage on this clock.
-OUTAGE = (Alert("StreamDown"),)
+# What may follow where a fault holds the stream up, each for as long as this clock calls an outage.
+LATE = (Alert("FreshnessBurnFast"), Alert("FreshnessBurnSlow"))
+# The stores' heartbeats come by the same stream.
+UNHEARD = (Alert("StoreSilent"), Alert("StoresSilent"))
+# One driver takes in all feeds: where it is busy with one, or waits, the others wait with it.
+CROWDED = (*LATE, *UNHEARD)
+HELD_UP = (Alert("StreamStuck"), *CROWDED)
+# A driver starts anew.
+OUTAGE = (Alert("StreamDown"), *HELD_UP)
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
@@ -27,6 +34,7 @@ FAULTS: tuple[Fault, ...] = (
         inject=incoming.too_late,
         sets_off=(Alert("FreshnessBurnFast", {"feed": RECEIPTS}),),
         follows=(Alert("FreshnessBurnSlow", {"feed": RECEIPTS}),),
+        may_set_off=CROWDED,
         breaks=frozenset({Part.RECEIPTS, Part.PROMPTNESS}),
     ),
     Fault(
@@ -51,6 +59,7 @@ FAULTS: tuple[Fault, ...] = (
         told="the lake exporter's role is denied S3",
         inject=lake.exporter_denied,
         sets_off=(Alert("S3Denied", {"job": "lake-exporter"}),),
+        may_set_off=(Alert("ExporterBlind"),),
         breaks=frozenset({Part.EXPORTER}),
     ),
     Fault(
@@ -100,6 +109,7 @@ FAULTS: tuple[Fault, ...] = (
             Alert("ValidationFailed", {"feed": TOTALS, "table": "control_totals", "expectation": "objects_whole"}),
             Alert("DagRunFailed", {"dag_id": quality.COMPACT}),
         ),
+        may_set_off=(Alert("ExporterBlind", {"part": "completeness"}),),
         breaks=frozenset({Part.TOTALS, Part.LEDGER}),
         needs=FLOW | {Part.AIRFLOW},
     ),
@@ -132,12 +142,14 @@ FAULTS: tuple[Fault, ...] = (
         told="more inventory comes than the stream takes in",
         inject=incoming.more_and_more,
         sets_off=(Alert("LagGrowing", {"feed": INVENTORY}),),
+        may_set_off=CROWDED,
         breaks=frozenset({Part.INVENTORY, Part.PROMPTNESS}),
     ),
     Fault(
         told="the driver's JVM stands still (SIGSTOP)",
         inject=streams.hanging,
         sets_off=(Alert("StreamStuck"),),
+        may_set_off=OUTAGE,
         breaks=frozenset({Part.STREAM}),
     ),
     Fault(
@@ -158,18 +170,21 @@ FAULTS: tuple[Fault, ...] = (
         told="somebody suspends the stream",
         inject=streams.stopped,
         sets_off=(Alert("StreamDown"),),
+        may_set_off=HELD_UP,
         breaks=frozenset({Part.STREAM}),
     ),
     Fault(
         told="the broker is killed (kill -9)",
         inject=kafka.killed,
         sets_off=(Alert("KafkaBrokerDown"),),
+        may_set_off=OUTAGE,
         breaks=frozenset({Part.KAFKA, Part.STREAM}),
     ),
     Fault(
         told="of two brokers that keep a partition one hangs (SIGSTOP)",
         inject=kafka.copy_missing,
         sets_off=(Alert("KafkaUnderReplicated"),),
+        may_set_off=HELD_UP,
         needs=frozenset({Part.KAFKA}),
         # Whoever has asked the one that hangs waits, and asks the other one.
         breaks=frozenset({Part.SECOND_BROKER, Part.PROMPTNESS}),
@@ -178,6 +193,7 @@ FAULTS: tuple[Fault, ...] = (
         told="the same, of a topic that asks for two copies",
         inject=kafka.too_few_copies,
         sets_off=(Alert("KafkaUnderMinIsr"),),
+        may_set_off=HELD_UP,
         needs=frozenset({Part.KAFKA}),
         # Whoever has asked the one that hangs waits, and asks the other one.
         breaks=frozenset({Part.SECOND_BROKER, Part.PROMPTNESS}),
@@ -186,6 +202,7 @@ FAULTS: tuple[Fault, ...] = (
         told="the only broker that keeps a partition hangs (SIGSTOP)",
         inject=kafka.leader_missing,
         sets_off=(Alert("KafkaOfflinePartition"),),
+        may_set_off=HELD_UP,
         needs=frozenset({Part.KAFKA}),
         # Whoever has asked the one that hangs waits, and asks the other one.
         breaks=frozenset({Part.SECOND_BROKER, Part.PROMPTNESS}),

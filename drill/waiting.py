@@ -2,7 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from contracts.errors import TillstreamError
@@ -13,6 +15,19 @@ POLL_SECONDS = 0.25
 
 class DrillError(TillstreamError):
     """What a drill waited for did not come."""
+
+
+@contextmanager
+def meanwhile(act: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Have a thread act until the block ends, which sets the event. What the thread failed of is raised then."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(1, "meanwhile") as pool:
+        acting = pool.submit(act, stop)
+        try:
+            yield
+        finally:
+            stop.set()
+        acting.result()
 
 
 class Patience:

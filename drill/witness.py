@@ -64,8 +64,9 @@ class Witness:
         return found
 
     def told(self, since: float) -> list[Notification]:
-        lines = map(json.loads, self._file.read_text(encoding="utf-8").splitlines())
-        return [each for each in map(_notification, lines) if each.at >= since]
+        """What was told since then (Unix seconds). The receiver may be writing a line: that one is read next time."""
+        *lines, _unfinished = self._file.read_text(encoding="utf-8").split("\n")
+        return [each for each in map(_notification, map(json.loads, lines)) if each.at >= since]
 
 
 def _notification(line: Mapping[str, Any]) -> Notification:

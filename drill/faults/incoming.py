@@ -7,6 +7,7 @@ from typing import Any
 
 from drill.registers import FRIDGE, INVENTORY, MOVEMENT, OPERATIONS, RECEIPT, RECEIPTS, Register
 from drill.scene import Scene
+from drill.waiting import meanwhile
 
 EVERY_SECONDS = 1.0
 # Of ten messages a second there are enough to be a share beside what all stores report.
@@ -77,18 +78,14 @@ def _backlog(
 @contextmanager
 def _again_and_again(scene: Scene, feed: str, act: Callable[[], None]) -> Iterator[None]:
     """Act at once, and then every second until it is over and all of the feed is in the lake."""
-    stop = threading.Event()
     act()
-
-    def go_on() -> None:
-        while not stop.wait(EVERY_SECONDS):
-            act()
-
-    thread = threading.Thread(target=go_on, name="incoming")
-    thread.start()
     try:
-        yield
+        with meanwhile(lambda stop: _every_second(stop, act)):
+            yield
     finally:
-        stop.set()
-        thread.join()
         scene.await_in_lake(feed)
+
+
+def _every_second(stop: threading.Event, act: Callable[[], None]) -> None:
+    while not stop.wait(EVERY_SECONDS):
+        act()

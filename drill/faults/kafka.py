@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from drill.scene import Scene, frozen
 from drill.second_broker import NODE_ID, SecondBroker
+from drill.waiting import meanwhile
 from topics.settings import KafkaSettings
 
 # As often as a client tries to log in again.
@@ -52,22 +53,17 @@ def wrong_password(scene: Scene) -> Iterator[None]:
     """A client goes on trying to log in as a workload whose password it does not know."""
     settings = KafkaSettings.from_env(scene.stack.workloads["quality"]).librdkafka()
     settings |= {"sasl.password": "wrong", "log_level": 0, "reconnect.backoff.max.ms": TRY_AGAIN_MS}
-    client, stop = AdminClient(settings), threading.Event()
+    client = AdminClient(settings)
 
-    def try_on() -> None:
+    def try_on(stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 client.list_topics(timeout=1)
             except KafkaException:
                 continue
 
-    thread = threading.Thread(target=try_on, name="wrong-password")
-    thread.start()
-    try:
+    with meanwhile(try_on):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 @contextmanager

@@ -23,9 +23,11 @@ def argo_cd(*, sync: str = "Synced", health: str = "Healthy") -> Callable[[Scene
         told = Gauge("argocd_app_info", "As Argo CD's.", ["name", "sync_status", "health_status"], registry=registry)
         told.labels(APPLICATION, sync, health).set(1)
         _serve(scene, registry, job="argocd")
-        yield
-        told.clear()
-        told.labels(APPLICATION, "Synced", "Healthy").set(1)
+        try:
+            yield
+        finally:
+            told.clear()
+            told.labels(APPLICATION, "Synced", "Healthy").set(1)
 
     return wrong
 
@@ -44,9 +46,11 @@ def disk_fills(scene: Scene) -> Iterator[None]:
     size.set(DISK_BYTES)
     available.set_function(lambda: DISK_BYTES * (1 - FULL_SHARE - FILLS_PER_SECOND * (time.monotonic() - began)))
     _serve(scene, registry, job="kafka-node")
-    yield
-    size.set(2 * DISK_BYTES)
-    available.set_function(lambda: 2 * DISK_BYTES * (1 - EMPTY_SHARE))
+    try:
+        yield
+    finally:
+        size.set(2 * DISK_BYTES)
+        available.set_function(lambda: 2 * DISK_BYTES * (1 - EMPTY_SHARE))
 
 
 def _serve(scene: Scene, registry: CollectorRegistry, job: str) -> None:

@@ -96,13 +96,15 @@ def certificate_ends(scene: Scene) -> Iterator[None]:
     # It goes on with the renewed one, and tells so.
     scene.until_the_end(lambda: processes.end(process))
     scene.watch(f"127.0.0.1:{port}", job="stores")
-    yield
     renewal = [
         *(sys.executable, "-m", "tillstream.cli", "stores", "certificates", "renew", "--json"),
         *(f"--authority={scene.stack.authority.directory}", f"--stores-dir={folder}"),
         *(f"--store-id={store_id}", "--generation=1"),
     ]
-    processes.run(renewal, folder / "renewal.log", environment=inherited())
+    try:
+        yield
+    finally:
+        processes.run(renewal, folder / "renewal.log", environment=inherited())
 
 
 def _movement() -> Draft:

@@ -4,11 +4,11 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from drill.pace import short
 from drill.scene import Scene, frozen
+from drill.waiting import meanwhile
 
 # The rule asks for more than two new starts, and the runner starts a driver again five times.
 KILLS = 3
@@ -40,20 +40,17 @@ def killed_again_and_again(scene: Scene) -> Iterator[None]:
     """Each driver is killed (`kill -9`) as soon as Prometheus has heard that all of its queries go on; another one is
     started in its place.
     """
-    stop = threading.Event()
 
-    def kill_each() -> None:
+    def kill_each(stop: threading.Event) -> None:
         for _ in range(KILLS):
             os.kill(scene.ingest_pid(), signal.SIGKILL)
             scene.await_ingest()
             if stop.wait(SEEN_SECONDS):
                 return
 
-    with scene.still(), ThreadPoolExecutor(1, "killer") as pool:
-        killing = pool.submit(kill_each)
+    with scene.still():
         try:
-            yield
+            with meanwhile(kill_each):
+                yield
         finally:
-            stop.set()
-            killing.result()
             scene.restart_ingest()

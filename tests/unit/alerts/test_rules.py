@@ -84,6 +84,10 @@ def test_a_drill_divides_every_time():
         ("count(time() - beat_seconds > 7200) / count(beat_seconds) > 0.1", None),
         ("changes(started_seconds) > 2", "changes(started_seconds) > 2"),
         ("depth > 800000", "depth > 800000"),
+        (
+            'predict_linear(free_bytes{job="a", mountpoint=~"/b.*"}[6h], 259200) < 0',
+            'predict_linear(free_bytes{job="a", mountpoint=~"/b.*"}[360000ms], 4320) < 0',
+        ),
     ],
 )
 def test_a_drill_divides_the_ages_that_a_rule_allows(query: str, divided: str | None):

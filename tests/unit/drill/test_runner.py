@@ -8,7 +8,7 @@ import pytest
 
 from drill.model import Alert, Fault, Part
 from drill.runner import Outcome, clash
-from drill.story import Story
+from drill.story import Story, Stranger
 from local.monitoring.alertmanager import routes
 
 RULES = routes()["inhibitRules"]
@@ -55,21 +55,21 @@ def seen(told: str, *problems: str) -> Story:
     return Story(replace(fault("StreamDown"), told=told), [], problems=list(problems))
 
 
-def test_what_went_wrong_beside_others_counts_as_it_went_alone():
+def test_what_went_wrong_beside_others_counts_as_it_went_the_second_time():
     """A fault that went wrong, or in whose moment a stranger was told, is drilled once more; both are said."""
     fine, late, disturbed = seen("fine"), seen("late", "too late"), seen("disturbed")
-    first = Outcome([fine, late, disturbed], {"StreamDown": [disturbed]})
+    first = Outcome([fine, late, disturbed], [Stranger("StreamDown", 5, [disturbed])])
     assert [each.told for each in first.doubtful] == ["late", "disturbed"]
-    alone = seen("late"), seen("disturbed", "still so")
-    found = first.amended(Outcome(alone, {}))
-    assert found.stories == [fine, *alone]
+    again = seen("late"), seen("disturbed", "still so")
+    found = first.amended(Outcome(again, []))
+    assert found.stories == [fine, *again]
     assert found.problems == ["disturbed: still so"]
     assert found.excused == first.problems
 
 
 def test_what_nothing_was_broken_for_is_not_excused():
     """An alert that was told while nothing was broken cannot be drilled again, and stays a problem."""
-    first = Outcome([seen("late", "too late")], {"BrokerDown": []})
-    found = first.amended(Outcome([seen("late")], {}))
+    first = Outcome([seen("late", "too late")], [Stranger("BrokerDown", 5, [])])
+    found = first.amended(Outcome([seen("late")], []))
     assert found.problems == first.problems[1:]
     assert found.excused == first.problems[:1]

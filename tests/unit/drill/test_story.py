@@ -4,15 +4,16 @@ from contextlib import nullcontext
 from typing import Any
 
 from drill.model import Alert, Fault
-from drill.story import Story, strangers
+from drill.story import AFTERMATH_SECONDS, Story, Stranger, strangers
 from drill.witness import Notification, Sight
 
 FEED = {"alertname": "StreamDown", "severity": "page", "feed": "a"}
+LAG = {"alertname": "LagGrowing", "severity": "ticket", "feed": "a"}
 SEVERITIES = {"StreamDown": "page", "LagGrowing": "ticket", "Watchdog": "watchdog"}
 
 
-def story(*alerts: Alert, **options: Any) -> Story:
-    fault = Fault("a fault", lambda _: nullcontext(), alerts, **options)
+def story(*alerts: Alert, named: str = "a fault", **options: Any) -> Story:
+    fault = Fault(named, lambda _: nullcontext(), alerts, **options)
     return Story(fault, Story.of(fault, SEVERITIES).rows, began=100, broken=110)
 
 
@@ -67,10 +68,9 @@ def test_every_label_set_of_an_alert_must_resolve():
 def test_what_follows_need_only_fire_before_the_repair():
     """An alert that another of the same fault holds back is told after that one has resolved."""
     seen = story(Alert("StreamDown"), follows=(Alert("LagGrowing"),))
-    lag = {"alertname": "LagGrowing", "severity": "ticket", "feed": "a"}
     seen.note(sight(115, FEED, notes=[told(116, FEED)]))
     assert not seen.is_told
-    seen.note(sight(117, FEED, lag, notes=[told(116, FEED)], LagGrowing=[FEED]))
+    seen.note(sight(117, FEED, LAG, notes=[told(116, FEED)], LagGrowing=[FEED]))
     assert seen.is_told
     assert seen.held_back == {"LagGrowing"}
     assert seen.missing() == "StreamDown resolves; tickets is told of LagGrowing"
@@ -108,8 +108,23 @@ def test_strangers_are_told_with_the_faults_of_their_moment():
     """What no fault of the moment sets off is a stranger; what resolves, and what always fires, is none."""
     seen, later = story(Alert("StreamDown", {"feed": "a"})), story(Alert("LagGrowing"))
     seen.ended, later.began, later.ended = 140, 150, 160
-    lag = {"alertname": "LagGrowing", "severity": "ticket", "feed": "a"}
     dog = {"alertname": "Watchdog", "severity": "watchdog"}
-    notes = [told(120, FEED), told(121, lag), told(122, dog), told(145, FEED, firing=False), told(155, lag)]
-    assert strangers([seen, later], notes, ["Watchdog"]) == {"LagGrowing{a}": [seen]}
-    assert strangers([seen, later], [told(170, FEED)], ["Watchdog"]) == {"StreamDown{a}": []}
+    notes = [told(120, FEED), told(121, LAG), told(122, dog), told(145, FEED, firing=False), told(155, LAG)]
+    assert strangers([seen, later], notes, ["Watchdog"]) == [Stranger("LagGrowing{a}", 121, [seen])]
+    assert strangers([seen, later], [told(170, FEED)], ["Watchdog"]) == [Stranger("StreamDown{a}", 170, [])]
+
+
+def test_a_stranger_counts_once_for_each_company_of_faults():
+    """The same alert at two moments with other faults is two strangers, for each of them may be its cause."""
+    one, two = story(Alert("StreamDown"), named="one"), story(Alert("StreamDown"), named="two")
+    one.ended, two.began, two.ended = 140, 150, 160
+    notes = [told(120, LAG), told(125, LAG), told(155, LAG)]
+    assert [each.present for each in strangers([one, two], notes, [])] == [[one], [two]]
+
+
+def test_what_may_follow_is_no_stranger_for_a_while():
+    """What a fault need not set off may still be told when the fault is over, but not for ever."""
+    seen = story(Alert("StreamDown"), may_set_off=(Alert("LagGrowing"),))
+    seen.ended = 140
+    assert strangers([seen], [told(120, LAG), told(140 + AFTERMATH_SECONDS, LAG)], []) == []
+    assert len(strangers([seen], [told(141 + AFTERMATH_SECONDS, LAG)], [])) == 1
