@@ -5,6 +5,8 @@ SHELL := /bin/bash
 
 VENV := .venv/bin
 STAMPS := .tools/stamps
+# Two files at once, each whole in one process: the tests of a file share their broker, emulator and lake.
+SIDE_BY_SIDE := $(VENV)/python -m pytest --numprocesses 2 --dist loadfile
 # It would fetch rules from its maker's server, and takes a `for_each` over other resources apart into strangers.
 CHECKOV := CHECKOV_ENABLE_FOREACH_HANDLING=False .tools/checks/bin/checkov --skip-download --quiet --compact
 
@@ -23,14 +25,14 @@ down: ## Stop what `make up` started
 	@if [[ -x $(VENV)/tillstream ]]; then $(VENV)/tillstream down; fi
 
 test: setup monitoring lint ## Lint and every test, on the real parts
-	@$(VENV)/python -m pytest
+	@$(SIDE_BY_SIDE)
 
 test-airflow: setup airflow ## The DAGs under the real Airflow: a stream's life, validation, upkeep, repair (a quarter of an hour)
 	@.tools/airflow/bin/python -m pytest --confcutdir=tests/airflow tests/airflow
 	@$(VENV)/python -m pytest tests/e2e
 
 test-fast: setup monitoring lint ## Lint and the unit tests: no broker, no Spark
-	@$(VENV)/python -m pytest tests/unit
+	@$(SIDE_BY_SIDE) tests/unit
 
 test-terraform: setup checks ## Every module's own tests with a mocked AWS; all of prod applied on loopback, planned again, destroyed
 	@$(VENV)/python -m pytest tests/terraform
