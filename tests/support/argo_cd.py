@@ -87,6 +87,8 @@ class ArgoCD:
             # How often Git is asked: a minute in argocd/bootstrap/settings.yaml, which a test need not wait for.
             "ARGOCD_RECONCILIATION_TIMEOUT": "10s",
             "ARGOCD_RECONCILIATION_JITTER": "0s",
+            # How long it waits at most before it heals again what was changed past it: five minutes.
+            "ARGOCD_APPLICATION_CONTROLLER_SELF_HEAL_BACKOFF_CAP_SECONDS": "2",
             # So that an Application says which of its objects are not healthy.
             "ARGOCD_APPLICATION_CONTROLLER_PERSIST_RESOURCE_HEALTH": "true",
         }
