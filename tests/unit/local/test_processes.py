@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,14 @@ def alive(session: int) -> list[int]:
 
 def said(log: Path, what: str) -> Callable[[], bool]:
     return lambda: log.exists() and what in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def anothers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Popen]:
+    """What was started in this process before a test, as a broker for several files is."""
+    process = processes.spawn(["sleep", "600"], tmp_path_factory.mktemp("anothers") / "log")
+    yield process
+    processes.kill(process)
 
 
 def test_end_stops_the_whole_family(tmp_path: Path):
@@ -115,7 +123,6 @@ def test_a_killed_watchdog_is_replaced(tmp_path: Path):
     assert replacement.stdin is not None
     replacement.stdin.close()
     assert first.wait(10) == second.wait(10) == -signal.SIGKILL
-    processes._watch._process = None
 
 
 def test_run_returns_what_was_printed(tmp_path: Path):
@@ -140,3 +147,19 @@ def test_kill_all_frees_whoever_waits(tmp_path: Path):
     assert [each.wait(10) for each in started] == [-signal.SIGKILL] * 2
     for each in started:
         processes.end(each)
+
+
+def test_kill_all_of_a_test_spares_what_stood_before(anothers: processes.Popen, tmp_path: Path):
+    """Ending everything in a test of this folder, by hand or by its watchdog, ends only what that test has started."""
+    own = processes.spawn(["sleep", "600"], tmp_path / "log")
+    processes.kill_all()
+    assert own.wait(10) == -signal.SIGKILL
+
+    second = processes.spawn(["sleep", "600"], tmp_path / "log")
+    dog = processes._watch._process
+    assert dog is not None
+    assert dog.stdin is not None
+    dog.stdin.close()
+    assert second.wait(10) == -signal.SIGKILL
+
+    assert anothers.poll() is None
