@@ -10,6 +10,7 @@ producer, waits until what is on its way has arrived, and goes on with a new one
 
 import fcntl
 import logging
+import os
 import threading
 import time
 from collections import Counter
@@ -351,7 +352,7 @@ def _text(error: Exception) -> str:
 def _sole_sender(outbox: Outbox) -> Any:  # noqa: ANN401 - an open file
     """Two senders would overtake each other; the lock goes when its process goes."""
     path = outbox.path.with_name(f"{outbox.path.name}.sender")
-    lock = path.open("a")
+    lock = open(path, "a", opener=partial(os.open, mode=0o600))  # noqa: SIM115 - Path.open has no opener
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
