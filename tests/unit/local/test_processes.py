@@ -107,6 +107,42 @@ def test_parent_leaves_no_orphan(tmp_path: Path, death: signal.Signals):
     wait_for(lambda: not alive(session), 10, "the end of the family")
 
 
+def test_a_parent_killed_while_it_starts_a_program_leaves_none(tmp_path: Path):
+    """A supervisor that dies before its watchdog knows of a program leaves no program that runs."""
+    supervisor = textwrap.dedent(f"""
+        import os, signal, sys
+        from pathlib import Path
+        from local import processes
+        def die(session):
+            print(session, flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        processes._watch.add = die
+        processes.spawn([sys.executable, "-c", {FAMILY!r}], Path({str(tmp_path / "log")!r}))
+    """)
+    parent = subprocess.Popen([sys.executable, "-c", supervisor], stdout=subprocess.PIPE, text=True)
+    session = int(parent.communicate(timeout=30)[0])
+
+    wait_for(lambda: not alive(session), 10, "the end of what was started")
+
+    assert (tmp_path / "log").read_text() == ""
+
+
+def test_a_program_gets_what_its_parent_says(tmp_path: Path):
+    """A program that talks hears its parent's first line; one that does not has nobody to hear."""
+    command = [sys.executable, "-c", "import sys; print(sys.stdin.readline().strip() or 'nothing', flush=True)"]
+    talker = processes.spawn(command, tmp_path / "talker", talks=True)
+    assert talker.communicate("hello\n", timeout=30)[0] == "hello\n"
+    assert processes.spawn(command, tmp_path / "other").wait(30) == 0
+    assert (tmp_path / "other").read_text() == "nothing\n"
+
+
+def test_a_missing_program_is_told(tmp_path: Path):
+    """A program that is not there is named, also where only its own PATH lacks it."""
+    for command, environment in ((["no-such-program"], None), (["ls"], {"PATH": str(tmp_path)})):
+        with pytest.raises(processes.ProcessError, match=f"no program {command[0]}"):
+            processes.spawn(command, tmp_path / "log", environment=environment)
+
+
 def test_a_killed_watchdog_is_replaced(tmp_path: Path):
     """Losing the watchdog is healed with the next program, for the earlier ones, too."""
     first = processes.spawn(["sleep", "600"], tmp_path / "log")
