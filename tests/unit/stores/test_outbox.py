@@ -278,6 +278,23 @@ def test_no_outbox_is_refused(tmp_path: Path, content: bytes):
     assert path.read_bytes() == content
 
 
+def test_a_full_disk_refuses_and_drops_nothing(outbox: Outbox):
+    """On a full disk an append is refused as a whole, what was taken can be read and sent, and with room again the
+    seqs go on without a gap.
+    """
+    outbox.append(receipt("1"))
+    large = [Draft("pos.receipts", "1", b'{"a":"' + b"x" * 100_000 + b'"}')] * 2
+    [pages] = outbox._database.execute("PRAGMA page_count").fetchone()
+    outbox._database.execute(f"PRAGMA max_page_count = {pages + 30}")
+    with pytest.raises(OutboxError, match=r"full.*Check the disk"):
+        outbox.append_many(large)
+    assert [row.id for row in outbox.pending(10)] == [1]
+    outbox.mark_sent([1])
+    assert outbox.depth() == 0
+    outbox._database.execute("PRAGMA max_page_count = 1000000")
+    assert [name.rsplit(":", 1)[1] for name in outbox.append_many(large)] == ["2", "3"]
+
+
 def test_a_place_that_cannot_be_used_is_told(tmp_path: Path):
     """Where no file can be made, the error says so and what to do, as with a file that is no outbox."""
     (tmp_path / "file").touch()
