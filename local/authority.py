@@ -24,20 +24,20 @@ class Authority(Issuer):
 
     @classmethod
     def create(cls, directory: Path) -> "Authority":
-        """Make a new authority, or open the one that stands there: its certificates must outlive a restart."""
+        """Make a new authority, or open the one that stands there: its certificates must outlive a restart.
+
+        One that would end before what it issues now is certified anew, with its old key.
+        """
         if (directory / "ca.pem").exists():
-            return cls(directory)
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name.from_rfc4514_string(CA_SUBJECT)
-        certificate = (
-            builder(name, name, key.public_key(), lifetime=dt.timedelta(days=365))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(key_usage(signs_certificates=True), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        write_private(directory / "ca.key", pem_key(key))
+            opened = cls(directory)
+            if opened._certificate.not_valid_after_utc > dt.datetime.now(dt.UTC) + LIFETIME:
+                return opened
+            key = opened._key
+        else:
+            key = ec.generate_private_key(ec.SECP256R1())
+            write_private(directory / "ca.key", pem_key(key))
         # The certificate last: its presence says that the authority is whole.
-        write_private(directory / "ca.pem", certificate.public_bytes(serialization.Encoding.PEM))
+        write_private(directory / "ca.pem", root_certificate(key))
         return cls(directory)
 
     def issue_server(
@@ -63,3 +63,15 @@ class Authority(Issuer):
         trusted = [pkcs12.PKCS12Certificate(self._certificate, b"tillstream")]
         encryption = serialization.BestAvailableEncryption(password.encode())
         return write_private(path, pkcs12.serialize_java_truststore(trusted, encryption))
+
+
+def root_certificate(key: ec.EllipticCurvePrivateKey, starts: dt.datetime | None = None) -> bytes:
+    """The certificate of an authority with this key, as PEM, for a year from `starts` on (by default now)."""
+    name = x509.Name.from_rfc4514_string(CA_SUBJECT)
+    certificate = (
+        builder(name, name, key.public_key(), starts=starts, lifetime=dt.timedelta(days=365))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(key_usage(signs_certificates=True), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM)

@@ -1,9 +1,12 @@
 """Processes of the local platform: each leads its own session, writes to its own log, and dies with its parent.
 
 Ctrl-C reaches only the parent, which then ends its children in the right order. If the parent cannot (`kill -9`), the
-watchdog kills them.
+watchdog kills them: it knows of each before that begins.
 """
 
+import io
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +19,8 @@ from contracts.errors import TillstreamError
 from local import watchdog
 
 GRACE_SECONDS = 10.0
+# A program waits for a line, which it gets once the watchdog knows its session. Where there is none its parent is gone.
+GATE = 'read -r go && exec "$@"'
 
 # Of bytes or of text.
 Popen = subprocess.Popen[Any]
@@ -48,19 +53,33 @@ class _Watch:
             return frozenset(self._sessions)
 
     def _tell(self, line: str) -> None:
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                # Isolated: nobody's site-packages or PYTHON* variables may keep it from starting.
-                [sys.executable, "-I", "-S", watchdog.__file__],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            line = "\n".join(f"+{session}" for session in self._sessions) or line
-        if self._process.stdin is not None:
-            self._process.stdin.write(f"{line}\n".encode())
-            self._process.stdin.flush()
+        if self._process is not None and self._process.poll() is None and _write(self._process, line):
+            return
+        # The first one, or its successor, which must know all that the lost one knew.
+        self._process = subprocess.Popen(
+            # Isolated: nobody's site-packages or PYTHON* variables may keep it from starting.
+            [sys.executable, "-I", "-S", watchdog.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for session in self._sessions:
+            _write(self._process, f"+{session}")
+
+
+def _write(process: Popen, line: str) -> bool:
+    """Whether the other end was there to take the line."""
+    pipe = process.stdin
+    if pipe is None:
+        return False
+    text = f"{line}\n"
+    try:
+        pipe.write(text if isinstance(pipe, io.TextIOBase) else text.encode())
+        pipe.flush()
+    except BrokenPipeError:
+        return False
+    return True
 
 
 _watch = _Watch()
@@ -76,13 +95,18 @@ def spawn(
 ) -> Popen:
     """Start a program whose output is appended to `log_file`; `environment` replaces the inherited one.
 
-    With one that `talks`, standard input and output are pipes of text, and only its errors go to the log.
+    With one that `talks`, standard input and output are pipes of text, and only its errors go to the log. Raise
+    ProcessError where there is no such program.
     """
+    searched = (environment if environment is not None else os.environ).get("PATH")
+    if shutil.which(command[0], path=searched) is None:
+        raise ProcessError(f"There is no program {command[0]}. Nothing was started; install it, or see your PATH.")
     log_file.parent.mkdir(parents=True, exist_ok=True)
+    gate = GATE if talks else f"{GATE} </dev/null"
     with log_file.open("ab") as log:
         process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
+            ["/bin/sh", "-c", gate, "sh", *command],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE if talks else log,
             stderr=log,
             env=environment,
@@ -90,7 +114,14 @@ def spawn(
             start_new_session=True,
             text=talks,
         )
-    _watch.add(process.pid)
+    try:
+        _watch.add(process.pid)
+        # Whoever was killed in the meantime needs no line.
+        _write(process, "go")
+    finally:
+        if not talks and process.stdin is not None:
+            process.stdin.close()
+            process.stdin = None
     return process
 
 
@@ -105,16 +136,20 @@ def run(
 
     Raise ProcessError unless its exit code is accepted.
     """
+    code, printed = outcome(command, log_file, environment=environment)
+    if code not in accept:
+        raise ProcessError(f"`{' '.join(command)}` ended with exit code {code}. {end_of_log(log_file)}\n{printed}")
+    return printed
+
+
+def outcome(command: Sequence[str], log_file: Path, *, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run a program to its end; return its exit code and what it printed. Its errors are appended to `log_file`."""
     process = spawn(command, log_file, environment=environment, talks=True)
     try:
         printed: str = process.communicate()[0]
     finally:
-        kill(process)
-    if process.returncode not in accept:
-        raise ProcessError(
-            f"`{' '.join(command)}` ended with exit code {process.returncode}. {end_of_log(log_file)}\n{printed}"
-        )
-    return printed
+        code = kill(process)
+    return code, printed
 
 
 def kill_all() -> None:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import contracts
 from stores.errors import FleetError
+from stores.keys import read_master_key, read_store_key
 from stores.metrics import StoreMetrics
 from stores.outbox import MAX_PENDING, Outbox
 from stores.reporting import EVERY_SECONDS, Reporter
@@ -105,7 +106,7 @@ def send(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    seal = StoreSeal(store_id, key_file.read_bytes(), key_generation, topics_of(contracts.load()))
+    seal = StoreSeal(store_id, read_store_key(key_file), key_generation, topics_of(contracts.load()))
     metrics = StoreMetrics(CollectorRegistry())
     with Outbox(outbox_file, store_id) as outbox, Sender(outbox, KafkaSettings.from_env(), seal, metrics) as sender:
         metrics.watch([outbox])
@@ -233,6 +234,7 @@ def simulate(
     from stores.fleet.preparation import prepare  # noqa: PLC0415 - as above
     from stores.fleet.trouble import parse  # noqa: PLC0415 - as above
 
+    master_key = read_master_key(master_key_file)
     prepared = prepare(receipts=receipts, seed=seed, troubles=parse(trouble), now=datetime.now(UTC))
     generations = dict(
         zip(prepared.stores["store_id"].to_pylist(), prepared.stores["key_generation"].to_pylist(), strict=True)
@@ -248,7 +250,7 @@ def simulate(
     wiring = Wiring(
         outboxes=outboxes_dir,
         topics={feed: contract.topic for feed, contract in contracts.load().items()},
-        master_key=master_key_file.read_bytes(),
+        master_key=master_key,
         settings_of=settings_of,
     )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -28,7 +28,7 @@ from starlette.routing import Route
 from contracts import Contract, reasons
 from contracts.decoding import Decoder
 from contracts.explaining import Fault, explain
-from contracts.strict_json import Json, NotJsonError, dump, parse
+from contracts.strict_json import MAXIMUM_DEPTH, Json, NotJsonError, dump, parse
 from stores.errors import Conflict, OutboxError, OutboxFull, TooLarge
 from stores.metrics import StoreMetrics
 from stores.outbox import MAX_PAYLOAD_BYTES, Draft, Outbox, ReceiptKey, complete
@@ -98,7 +98,11 @@ class _Door:
             fault = Fault(reasons.MISSING_FIELD, "register_id", "is missing or no string")
             raise _contract_broken([fault])
         # Written again in one way, so that a repetition with other blanks or another order is the same receipt.
-        text = dump(_in_order(receipt)).encode()
+        try:
+            text = dump(_in_order(receipt)).encode()
+        except (NotJsonError, RecursionError) as error:
+            fault = Fault(reasons.NOT_JSON, "", f"it is nested more than {MAXIMUM_DEPTH} deep")
+            raise _contract_broken([fault]) from error
         key = ReceiptKey(str(receipt.get("business_date")), str(receipt.get("receipt_no")))
         draft = Draft(FEED, register_id, text, key)
         self._check(draft)

@@ -23,3 +23,7 @@ class SenderError(TillstreamError):
 
 class FleetError(TillstreamError):
     """The simulated fleet cannot run as asked."""
+
+
+class KeyFileError(TillstreamError):
+    """A file holds no key to sign with."""

@@ -1,17 +1,19 @@
 """The outbox of one store: what was appended survives, and leaves in the order in which it came.
 
 SQLite with a write-ahead log and `synchronous=FULL`: once `append` has returned, the message is on the disk and
-survives `kill -9` and a power cut. Several processes may use one outbox (the door appends, the sender sends).
+survives `kill -9` and a power cut. Several processes of one user may use one outbox (the door appends, the sender
+sends); nobody else may read it.
 """
 
 import hashlib
+import os
 import re
 import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -28,6 +30,8 @@ KEEP_SENT = 10_000
 """So many of the newest messages are kept after they were sent, to look at."""
 KEEP_RECEIPTS = 500_000
 """So many of the newest receipts are known again when a till repeats one."""
+PRUNE_AT_ONCE = 4_000
+"""So many old rows go with one marking, which is more than it marks: the door waits no longer than that takes."""
 
 _TABLES = """
 CREATE TABLE outbox (
@@ -46,6 +50,8 @@ CREATE TABLE receipts (
     body_hash BLOB NOT NULL, event_id TEXT NOT NULL, UNIQUE (register_id, business_date, receipt_no)
 );
 """
+_OLD_MESSAGES = "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE id <= ? ORDER BY id LIMIT ?)"
+_OLD_RECEIPTS = "DELETE FROM receipts WHERE id IN (SELECT id FROM receipts WHERE id <= ? ORDER BY id LIMIT ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +109,15 @@ class Outbox:
         self.store_id = store_id
         self.max_pending = max_pending
         self._lock = threading.Lock()
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            _make_private(path)
             self._database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
+            # On macOS a plain fsync leaves the data in the disk's own cache; elsewhere this changes nothing.
+            self._database.execute("PRAGMA fullfsync = ON")
             owner, self.epoch = self._found_or_made()
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise OutboxError(
                 f"{path} cannot be opened as an outbox: {error}. Nothing was changed. "
                 "Keep the file, it may hold unsent receipts; start with another path: a new outbox has its own epoch."
@@ -120,6 +128,7 @@ class Outbox:
                 f"{path} is the outbox of store {owner}, not of store {store_id}. Nothing was changed. "
                 f"Give the path of this store's own outbox, or --store-id {owner}."
             )
+        _close_to_others(path)
 
     def __enter__(self) -> Self:
         return self
@@ -164,7 +173,7 @@ class Outbox:
                     self._remember(database, last_id, draft, draft.receipt, name)
                 names.append(name)
                 rows.append((last_id, draft.feed, name, payload, appended_ms))
-            if waiting + len(rows) > self.max_pending:
+            if rows and waiting + len(rows) > self.max_pending:
                 raise OutboxFull(
                     f"The outbox of store {self.store_id} holds {waiting} unsent messages and may hold "
                     f"{self.max_pending}. Nothing was taken and nothing dropped. "
@@ -190,12 +199,7 @@ class Outbox:
         with self._transaction(synchronous="NORMAL") as database:
             marked = database.executemany("DELETE FROM pending WHERE id = ?", [(each,) for each in ids]).rowcount
             database.execute("UPDATE outbox SET pending = pending - ?", (max(marked, 0),))
-            (last_id,) = database.execute("SELECT last_id FROM outbox").fetchone()
-            if last_id > KEEP_SENT:
-                old = "DELETE FROM messages WHERE id <= ? AND id NOT IN (SELECT id FROM pending)"
-                database.execute(old, (last_id - KEEP_SENT,))
-            if last_id > KEEP_RECEIPTS:
-                database.execute("DELETE FROM receipts WHERE id <= ?", (last_id - KEEP_RECEIPTS,))
+            self._prune(database)
 
     def depth(self) -> int:
         """How many messages wait to be sent."""
@@ -209,6 +213,15 @@ class Outbox:
         with self._reading() as database:
             row = database.execute(query).fetchone()
         return max(0.0, time.time() - row[0] / 1000) if row else 0.0
+
+    def _prune(self, database: sqlite3.Connection) -> None:
+        """Let some of the oldest rows go. What stands before the oldest unsent row is looked at and no more: to pass
+        over a long backlog again and again would take longer than to send it.
+        """
+        query = "SELECT last_id, coalesce((SELECT min(id) FROM pending), last_id + 1) FROM outbox"
+        last_id, unsent = database.execute(query).fetchone()
+        for old, keep in ((_OLD_MESSAGES, KEEP_SENT), (_OLD_RECEIPTS, KEEP_RECEIPTS)):
+            database.execute(old, (min(last_id - keep, unsent - 1), PRUNE_AT_ONCE))
 
     def _known(self, database: sqlite3.Connection, draft: Draft, key: ReceiptKey) -> str | None:
         query = (
@@ -298,3 +311,29 @@ class _Seqs:
 
 def _hash(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, and its folder, where there is none: for its owner alone, and so that a power cut takes back
+    neither.
+    """
+    folders = [path.parent, *(each.parent for each in path.parents if not each.exists())]
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
+    for folder in folders:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _close_to_others(path: Path) -> None:
+    """An outbox of an earlier version, or one that was copied, may be open to others."""
+    for suffix in ("", "-wal", "-shm"):
+        # One of the two goes when another process closes the outbox; another user's file is theirs to close.
+        with suppress(FileNotFoundError, PermissionError):
+            path.with_name(path.name + suffix).chmod(0o600)

@@ -1,5 +1,6 @@
 """From a row of the outbox to the message that goes over the wire: key, headers, signature, timestamp."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,10 @@ from stores.outbox import SCHEMA_VERSION as SPOKEN_VERSION
 from stores.outbox import Pending
 
 Headers = list[tuple[str, bytes]]
+
+OLDEST_MS = 24 * 60 * 60 * 1000
+"""A message is never dated further back: Kafka counts a topic's retention from this time on, and would delete what
+waited longer in the outbox as soon as it has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class StoreSeal:
             key=self.store_id.encode(),
             value=row.payload,
             headers=self.headers(row.event_id, row.payload),
-            timestamp_ms=row.appended_ms,
+            timestamp_ms=_timestamp_ms(row.appended_ms),
         )
 
     def headers(self, event_id: str, payload: bytes) -> Headers:
@@ -52,6 +57,12 @@ class StoreSeal:
             (SIGNATURE, sign(self.key, payload)),
             (KEY_GENERATION, str(self.generation).encode()),
         ]
+
+
+def _timestamp_ms(appended_ms: int) -> int:
+    """The moment of the append, as far as Kafka can take it: a clock may have been wrong then, or set back since."""
+    now_ms = time.time_ns() // 1_000_000
+    return min(max(appended_ms, now_ms - OLDEST_MS), now_ms)
 
 
 def topics_of(contracts: Mapping[str, Contract]) -> dict[str, str]:

@@ -10,9 +10,11 @@ producer, waits until what is on its way has arrived, and goes on with a new one
 
 import fcntl
 import logging
+import os
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 
@@ -27,6 +29,8 @@ from stores.sealing import Message, Seal
 from topics.settings import KafkaSettings
 
 LOG = logging.getLogger(__name__)
+# librdkafka says so with every producer that asks for it; that it holds is tested on a real broker.
+LOG.addFilter(lambda record: "enable.gapless.guarantee is experimental" not in record.getMessage())
 
 WINDOW = 2_000
 """So many messages may be on their way to Kafka at once."""
@@ -53,6 +57,8 @@ REFUSALS = {
 
 # Reports of messages that the sender itself let go of.
 LET_GO = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # noqa: SLF001 - as above
+# The fatal error by which a producer stops where the next messages would overtake refused ones.
+GAP = KafkaError._GAPLESS_GUARANTEE  # noqa: SLF001 - as above
 
 
 def producer_settings(settings: KafkaSettings) -> dict[str, Any]:
@@ -60,6 +66,8 @@ def producer_settings(settings: KafkaSettings) -> dict[str, Any]:
     return {
         **settings.librdkafka(),
         "enable.idempotence": True,
+        # By default the producer goes on with what is behind a refused batch: it would arrive before its predecessors.
+        "enable.gapless.guarantee": True,
         "acks": "all",
         "partitioner": "murmur2_random",
         # No time-out: a message that librdkafka gave up could be overtaken by the next one of its register.
@@ -104,10 +112,31 @@ class Session:
         else:
             self.in_flight += 1
 
+    def poll(self, timeout_seconds: float = 0) -> None:
+        """Take the reports that are there, or wait for the first one."""
+        try:
+            self.producer.poll(timeout_seconds)
+        except KafkaException as error:
+            # The binding gives a fatal error to no callback: it raises it here, once, in the midst of the reports.
+            self._fail(error.args[0])
+
+    def finish(self, timeout_seconds: float) -> None:
+        """Wait for what is on its way. Not by `flush`, which goes on with reports after it has met a fatal error, and
+        then raises something else.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while self.in_flight and not self.failure and time.monotonic() < deadline:
+            self.poll(IDLE_SECONDS)
+
     def close(self) -> None:
         """Let go of everything that has no report yet."""
         self.producer.purge()
-        self.producer.close()
+        # A fatal error may end the first look before the last report.
+        self.poll()
+        self.poll()
+        # One that came just now changes nothing any more; SystemError as in `finish`.
+        with suppress(KafkaException, SystemError):
+            self.producer.close()
 
     def _delivered(self, row_id: int, error: KafkaError | None, message: Any) -> None:  # noqa: ANN401 - untyped library
         self.in_flight -= 1
@@ -117,15 +146,17 @@ class Session:
             self._fail(error)
 
     def _error(self, error: KafkaError) -> None:
-        if error.fatal() or error.code() in REFUSALS:
+        if error.code() in REFUSALS:
             self._fail(error)
         else:
             self._count(error)
 
     def _fail(self, error: KafkaError) -> None:
         self._count(error)
-        # The first one is the cause, later ones are what it brought down with it.
-        self.failure = self.failure or error
+        # The first one is the cause, later ones are what it brought down with it. But that there would be a gap does
+        # not say why: the reports that follow do.
+        if self.failure is None or (self.failure.code() == GAP and error.code() not in LET_GO):
+            self.failure = error
 
     def _count(self, error: KafkaError) -> None:
         if error.code() not in LET_GO:
@@ -214,10 +245,13 @@ class Sender:
         session = self.session
         if session is None:
             return 0
-        session.producer.poll(timeout_seconds)
+        session.poll(timeout_seconds)
         marked = self._mark(session)
         if session.failure:
-            self._end(session, session.failure)
+            # The last reports belong to the failure, too.
+            session.close()
+            marked += self._mark(session)
+            self._end(session.failure)
         elif marked:
             self._back_off_seconds = FIRST_BACK_OFF_SECONDS
         if self._successor:
@@ -226,10 +260,12 @@ class Sender:
 
     def close(self, timeout_seconds: float = 10) -> None:
         """Wait for what is on its way and mark it. What has no report by then stays in the outbox."""
-        if self.session:
-            self.session.producer.flush(timeout_seconds)
-            self._mark(self.session)
-        self.abandon()
+        try:
+            if self.session:
+                self.session.finish(timeout_seconds)
+                self._mark(self.session)
+        finally:
+            self.abandon()
 
     def abandon(self) -> None:
         """Let go at once, as a kill would: nothing more is marked."""
@@ -283,17 +319,17 @@ class Sender:
         LOG.info("store %s goes on with its new log-in", self.outbox.store_id)
 
     def _mark(self, session: Session) -> int:
-        acknowledged, session.acknowledged = session.acknowledged, []
+        acknowledged = session.acknowledged
         if acknowledged:
             self.outbox.mark_sent(row_id for row_id, _ in acknowledged)
+            # After, so that a disk that fails now leaves them to be marked by the next look.
+            session.acknowledged = []
             for topic, count in Counter(topic for _, topic in acknowledged).items():
                 self._metrics.sent.labels(self.outbox.store_id, topic).inc(count)
         return len(acknowledged)
 
-    def _end(self, session: Session, error: KafkaError) -> None:
+    def _end(self, error: KafkaError) -> None:
         """Give a broken producer up. The next one begins at the oldest message that is not marked, so order is kept."""
-        session.close()
-        self._mark(session)
         self.session = None
         # With another log-in at hand the refusal may be of the old one only.
         if error.code() in REFUSALS and self._successor is None:
@@ -316,7 +352,7 @@ def _text(error: Exception) -> str:
 def _sole_sender(outbox: Outbox) -> Any:  # noqa: ANN401 - an open file
     """Two senders would overtake each other; the lock goes when its process goes."""
     path = outbox.path.with_name(f"{outbox.path.name}.sender")
-    lock = path.open("a")
+    lock = open(path, "a", opener=partial(os.open, mode=0o600))  # noqa: SIM115 - Path.open has no opener
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -30,7 +30,7 @@ REPOSITORY = Path(contracts.__file__).parents[1]
 
 @click.group()
 def topics() -> None:
-    """Kafka's topics and ACLs, from the contracts. Never deletes a topic, nor changes its partitions."""
+    """Kafka's topics and ACLs, from the contracts. Never deletes a topic, nor changes its partitions or clean-up."""
 
 
 _stores = click.option(

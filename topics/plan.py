@@ -9,6 +9,9 @@ from topics.model import Acl, State, Topic
 # Lowering one of these makes Kafka delete messages.
 RETENTION = ("retention.ms", "retention.bytes")
 IN_SYNC = "min.insync.replicas"
+CLEANUP = "cleanup.policy"
+# What Kafka does with a topic for which nobody said anything else.
+DEFAULT_CLEANUP = "delete"
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,9 @@ def make_plan(
         wanted, found = desired.topics[name], actual.topics[name]
         refused.extend(_refused_shape(wanted, found))
         for change in _config_changes(wanted, found):
-            if _shrinks(change) and not shrink_retention:
+            if _cleans_otherwise(change):
+                refused.append(_refused_cleanup(change))
+            elif _shrinks(change) and not shrink_retention:
                 refused.append(_refused_retention(change))
             elif change.name == IN_SYNC and wanted.replication != found.replication:
                 # Meant for another number of copies: with these, the topic might take no message at all.
@@ -128,6 +133,20 @@ def _config_changes(wanted: Topic, found: Topic) -> Iterator[ConfigChange]:
         before, after = found.config.get(name), wanted.config.get(name)
         if before != after:
             yield ConfigChange(wanted.name, name, before, after)
+
+
+def _cleans_otherwise(change: ConfigChange) -> bool:
+    before, after = (set((value or DEFAULT_CLEANUP).split(",")) for value in (change.before, change.after))
+    return change.name == CLEANUP and before != after
+
+
+def _refused_cleanup(change: ConfigChange) -> Refusal:
+    return Refusal(
+        change.topic,
+        f"{CLEANUP} {change.before or 'default'} to {change.after or 'default'}",
+        "compaction deletes all but the newest message of each key, and its end lets retention delete what was kept; "
+        "make the topic of the next version, or change it with Kafka's own tools",
+    )
 
 
 def _shrinks(change: ConfigChange) -> bool:

@@ -7,7 +7,6 @@ roles made, `finish` when everything is. Then the administrator's keys end.
 
 import json
 import os
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +27,12 @@ NAMESPACES = (NAMESPACE, "airflow")
 PLUGIN_CACHE = ROOT / ".tools" / "terraform"
 MIRROR = "registry.terraform.io"
 POLL_SECONDS = 0.1
+# So much of what Terraform said last stands in an error.
+TOLD_LINES = 20
+NEXT = (
+    "What was made until then is in its state, and `make up` goes on from there. If it fails again, `make clean` "
+    "removes all that was made here, and the next start is from nothing."
+)
 
 
 class ProvisionError(TillstreamError):
@@ -124,25 +129,27 @@ class Provisioning:
         return code == 0
 
     def _outputs(self) -> Outputs:
-        if self._errors:
-            failed = "\n".join(self._errors)
-            raise ProvisionError(
-                f"terraform apply failed:\n{failed}\nWhat it made until then is in its state; the whole log is "
-                f"{self.log_file}. `make down` removes both, `make up` starts anew."
-            )
-        while True:
+        while not self._errors:
+            ended = not self._thread.is_alive()
             if found := self._usable_in_state():
                 return found
+            if ended:
+                self._errors.append(f"It ended, and {USABLE} is not in its state.")
             # Terraform says that a resource is made a moment before it writes it down.
             time.sleep(POLL_SECONDS)
+        failed = "\n".join(self._errors)
+        raise ProvisionError(
+            f"terraform apply failed:\n{failed}\nIt said at the end (all of it is in {self.log_file}):\n"
+            f"{_end_of_events(self.log_file)}\n{NEXT}"
+        )
 
     def _usable_in_state(self) -> Outputs | None:
         """Outputs stand in the state at the very end of an apply; the resource that holds their value does before."""
-        pulled = subprocess.run(
-            [*_TERRAFORM, "state", "pull"], env=self._environment, capture_output=True, text=True, check=False
+        _, pulled = processes.outcome(
+            [*_TERRAFORM, "state", "pull"], self._directory / "state.log", environment=self._environment
         )
         try:
-            resources = json.loads(pulled.stdout)["resources"]
+            resources = json.loads(pulled)["resources"]
         except (ValueError, KeyError):
             return None
         for resource in resources:
@@ -151,6 +158,17 @@ class Provisioning:
         return None
 
     def _follow(self) -> None:
+        steps = [self._follow_apply]
+        if not self._keep_administrator:
+            steps.append(self._account.lock_out_administrator)
+        for step in steps:
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits is told
+                self._errors.append(f"{type(error).__name__}: {error}")
+        self._usable.set()
+
+    def _follow_apply(self) -> None:
         done = total = 0
         for event in self._events():
             match event["type"]:
@@ -164,12 +182,8 @@ class Provisioning:
                         self._usable.set()
                 case "diagnostic" if event["diagnostic"]["severity"] == "error":
                     self._errors.append(f"{event['diagnostic']['summary']}: {event['diagnostic'].get('detail', '')}")
-        if self._process.wait() and not self._errors:
-            self._errors.append(processes.end_of_log(self.log_file))
-        processes.end(self._process)
-        if not self._keep_administrator:
-            self._account.lock_out_administrator()
-        self._usable.set()
+        if (code := processes.end(self._process)) and not self._errors:
+            self._errors.append(f"It ended with exit code {code}.")
 
     def _events(self) -> Iterator[dict[str, Any]]:
         """What Terraform says, as it says it, until it ends."""
@@ -189,19 +203,33 @@ class Provisioning:
                 time.sleep(POLL_SECONDS)
 
     def _terraform(self, verb: str, *arguments: str) -> int:
-        try:
-            result = subprocess.run(
-                [*_TERRAFORM, verb, *arguments], env=self._environment, capture_output=True, text=True, check=False
-            )
-        except FileNotFoundError as error:
-            raise ProvisionError("There is no terraform on PATH. Nothing was made; install Terraform 1.11+.") from error
+        log = self._directory / f"{verb}.log"
+        log.unlink(missing_ok=True)
+        code, printed = processes.outcome([*_TERRAFORM, verb, *arguments], log, environment=self._environment)
         # Of all verbs only `plan -detailed-exitcode` ends with 2: it went well, and there are changes.
-        if result.returncode not in (0, 2):
+        if code not in (0, 2):
+            said = "\n".join(printed.splitlines()[-TOLD_LINES:])
             raise ProvisionError(
-                f"terraform {verb} failed:\n{result.stderr or result.stdout}\nNothing was changed. A machine without "
-                "network needs a mirror of the provider: TF_CLI_ARGS_init=-plugin-dir=DIR."
+                f"terraform {verb} failed:\n{said}\n{processes.end_of_log(log, TOLD_LINES)}\nNothing was changed. A "
+                "machine without network needs a mirror of the provider: TF_CLI_ARGS_init=-plugin-dir=DIR."
             )
-        return result.returncode
+        return code
+
+
+def _end_of_events(log_file: Path) -> str:
+    """What Terraform said last, as it would have said it to a person: its log is JSON, but for what broke it."""
+
+    def told(line: str) -> str:
+        try:
+            return str(json.loads(line)["@message"])
+        except (ValueError, KeyError, TypeError):
+            return line
+
+    try:
+        lines = log_file.read_text(errors="replace").splitlines()
+    except OSError as error:
+        return f"(no log: {error})"
+    return "\n".join(told(line) for line in lines[-TOLD_LINES:])
 
 
 _TERRAFORM = ("terraform", f"-chdir={ENVIRONMENT}")

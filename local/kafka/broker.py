@@ -3,7 +3,6 @@
 import base64
 import json
 import secrets
-import subprocess
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -26,6 +25,10 @@ JARS = Path(__file__).resolve().parents[2] / ".tools" / "jars" / "kafka"
 OWN_JAR = JARS.parent / "own" / "kafka.jar"
 WORKLOADS = ("spark-ingest", "spark-batch", "quality", "airflow-triggerer", "topics")
 
+# Who they are in their certificates.
+OWN = "CN=broker,O=Tillstream"
+ADMINISTRATOR = "CN=admin,OU=platform,O=Tillstream"
+
 
 class BrokerError(TillstreamError):
     """The broker does not run."""
@@ -34,7 +37,8 @@ class BrokerError(TillstreamError):
 class Broker:
     """One node with its data, log and secrets below `directory`.
 
-    Ports, keys and data are made once and kept, so a broker that was stopped or killed comes back as it was.
+    Ports and data are made once and kept, so a broker that was stopped or killed comes back as it was. Certificates are
+    made anew with each start: however long it stood still, none has ended.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class Broker:
         self.log_file = directory / "broker.log"
         self._more = more
         self._metrics_port = metrics_port
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: processes.Popen | None = None
         self._ports_file = directory / "ports.json"
         if not self._ports_file.exists():
             self._prepare()
@@ -79,6 +83,7 @@ class Broker:
         """Start the broker and return when a client has been answered. Raise BrokerError if that takes too long."""
         if self.pid:
             return
+        self._issue()
         command = [
             "java",
             "-Xmx512m",
@@ -163,27 +168,34 @@ class Broker:
     @property
     def _administrator(self) -> Identity:
         folder = self.authority.directory / "platform"
-        return Identity("CN=admin,OU=platform,O=Tillstream", folder / "admin.pem", folder / "admin.key")
+        return Identity(ADMINISTRATOR, folder / "admin.pem", folder / "admin.key")
+
+    @property
+    def _keystore(self) -> Path:
+        return self.directory / "keystore.pem"
+
+    def _issue(self) -> None:
+        """The certificates of the broker and of its administrator."""
+        own = self.authority.issue_server("broker")
+        self.authority.issue_client("admin")
+        write_private(
+            self._keystore,
+            own.key_file.read_text() + own.certificate_file.read_text() + self.authority.certificate_file.read_text(),
+        )
 
     def _prepare(self) -> None:
         if not any(JARS.glob("kafka_2.13-*.jar")):
             raise BrokerError(f"No Kafka jars in {JARS}. Nothing was started; `make env` fetches them.")
         ports = Ports(*free_ports(3))
-        own = self.authority.issue_server("broker")
-        administrator = self.authority.issue_client("admin")
-        keystore = write_private(
-            self.directory / "keystore.pem",
-            own.key_file.read_text() + own.certificate_file.read_text() + self.authority.certificate_file.read_text(),
-        )
         configuration = self.directory / "server.properties"
         write_private(
             configuration,
             server_properties(
                 ports,
                 data=self.directory / "data",
-                keystore=keystore,
+                keystore=self._keystore,
                 truststore=self.authority.certificate_file,
-                superusers=[own, administrator],
+                superusers=[OWN, ADMINISTRATOR],
                 more=self._more,
             ),
         )
@@ -201,10 +213,11 @@ class Broker:
             *("kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", f"--config={configuration}"),
             "--ignore-formatted",
         ]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode:
+        log = self.directory / "format.log"
+        code, printed = processes.outcome(command, log)
+        if code:
             raise BrokerError(
-                f"Kafka's storage in {self.directory} could not be formatted:\n{result.stderr or result.stdout}"
+                f"Kafka's storage in {self.directory} could not be formatted:\n{printed}\n{processes.end_of_log(log)}"
                 "\nNothing runs; remove that directory and try again."
             )
 

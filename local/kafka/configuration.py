@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local.authority import Identity
-
 SCRAM_MODULE = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
 
@@ -35,10 +33,11 @@ def server_properties(
     data: Path,
     keystore: Path,
     truststore: Path,
-    superusers: list[Identity],
+    superusers: Sequence[str],
     more: Sequence[Listener] = (),
 ) -> str:
-    """One node that is broker and controller. It holds no secret: the key stands in `keystore`.
+    """One node that is broker and controller. It holds no secret: the key stands in `keystore`. `superusers` are the
+    subjects of certificates.
 
     Stores log in by certificate and workloads by SCRAM over TLS. The node talks to itself by its own certificate,
     so nothing here listens in the clear.
@@ -71,7 +70,7 @@ def server_properties(
             + "scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "allow.everyone.if.no.acl.found": "false",
-            "super.users": ";".join(each.principal for each in superusers),
+            "super.users": ";".join(f"User:{each}" for each in superusers),
             "auto.create.topics.enable": "false",
             # One node keeps one copy of everything.
             "offsets.topic.replication.factor": "1",

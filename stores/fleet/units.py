@@ -67,7 +67,7 @@ class Unit:
         session = self._sender.session
         unmarked = 0
         if session:
-            session.producer.flush(FLUSH_SECONDS)
+            session.finish(FLUSH_SECONDS)
             unmarked = len(session.acknowledged)
         self._sender.abandon()
         self._sender = Sender(self.outbox, *self._wiring)

@@ -1,5 +1,6 @@
 """The local broker as a process: what survives a kill, and what other users of the machine can see."""
 
+import datetime as dt
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import psutil
 import pytest
 
 from local.authority import Authority
+from local.files import write_private
 from local.kafka import Broker, BrokerError
 from tests.support.broker import Kafka, start_kafka
 from tests.support.clients import deliver, read
@@ -37,6 +39,20 @@ def test_broker_outlives_a_kill(own: Kafka):
     assert read_state(own.admin()) == before
     assert read(reader, "pos.receipts.v1", group="quality") is None
     assert deliver(settings, "pos.receipts.v1") is None
+
+
+def test_broker_comes_back_after_its_certificates_ended(own: Kafka):
+    """A broker that stood still for so long that its certificates ended starts, and answers its administrator."""
+    own.broker.kill()
+    authority, past = own.broker.authority, dt.datetime.now(dt.UTC) - dt.timedelta(days=400)
+    server = authority.issue_server("broker", starts=past)
+    authority.issue_client("admin", starts=past)
+    texts = [file.read_text() for file in (server.key_file, server.certificate_file, authority.certificate_file)]
+    write_private(own.broker.directory / "keystore.pem", "".join(texts))
+
+    own.broker.start()
+
+    assert "pos.receipts.v1" in read_state(own.admin()).topics
 
 
 def test_broker_is_found_again(own: Kafka):

@@ -8,20 +8,22 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaError, Message, TopicPartition
+from confluent_kafka import Message, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from contracts.partitioning import partition_for
 from contracts.signing import store_key, verify
 from local.authority import Authority
 from local.files import free_ports
+from stores import sealing
 from stores.errors import SenderError
 from stores.metrics import StoreMetrics
-from stores.outbox import Draft, Outbox
+from stores.outbox import Draft, Outbox, Pending
 from stores.sealing import StoreSeal
 from stores.sender import Sender
 from tests.support.broker import Kafka, start_kafka
@@ -157,7 +159,7 @@ def test_abandoned_sender_doubles_what_it_did_not_mark(kafka: Kafka, tmp_path: P
         first = sender_of(outbox, kafka, topic)
         first.send()
         assert first.session is not None
-        first.session.producer.flush(30)
+        first.session.finish(30)
         assert len(first.session.acknowledged) == 100
         first.abandon()
         assert outbox.depth() == 100
@@ -213,20 +215,35 @@ def test_refused_store_stops_loudly_and_keeps_its_messages(kafka: Kafka, tmp_pat
 
 
 def test_broken_producer_is_replaced(kafka: Kafka, tmp_path: Path):
-    """After a fatal error of the idempotent producer a new one begins at the oldest unsent message."""
-    topic = kafka.new_topic()
-    with Outbox(tmp_path / "outbox.db", "330") as outbox, sender_of(outbox, kafka, topic) as sender:
-        outbox.append_many(drafts(50))
-        sender.connect()
-        broken = sender.session
-        assert broken is not None
-        # librdkafka offers Python no way to make it fail so; everything that follows is real.
-        broken._fail(KafkaError(KafkaError._FATAL, "out of order", fatal=True))
-        sender.settle()
-        assert sender.session is None
-        send_all(outbox, sender)
-        assert sender.session is not broken
-    assert_in_order(first_seen(read_all(kafka, topic)))
+    """After a fatal error of the producer a new one begins at the oldest unsent message: what the broker refused, and
+    what was behind it, arrive in order, and nothing is marked that is not there.
+    """
+    topic = kafka.new_topic(config={"message.timestamp.after.max.ms": "3600000"})
+    seal, ahead_ms = StoreSeal("330", KEY, 1, {"pos.receipts": topic}), 86_400_000
+    metrics = StoreMetrics(CollectorRegistry())
+
+    def sometimes_refused(row: Pending) -> sealing.Message:
+        sealed = seal(row)
+        return replace(sealed, timestamp_ms=sealed.timestamp_ms + ahead_ms) if row.id == 100 else sealed
+
+    with Outbox(tmp_path / "outbox.db", "330") as outbox:
+        # More than one batch, so that there is something to overtake the refused one.
+        body = b'{"pad":"%s"}' % (b"x" * 3_000)
+        outbox.append_many([Draft("pos.receipts", "12"[n % 2], body) for n in range(1_000)])
+        with Sender(outbox, kafka.store_settings("330"), sometimes_refused, metrics) as sender:
+            sender.connect()
+            broken = sender.session
+            wait_for(lambda: sender.pump() < 0 or sender.session is None, 60, "the end of the producer")
+            for kind in ("_GAPLESS_GUARANTEE", "INVALID_TIMESTAMP"):
+                labels = {"store_id": "330", "kind": kind}
+                assert metrics.registry.get_sample_value("tillstream_store_send_errors_total", labels)
+            assert outbox.depth() >= 1_000 - 99
+            ahead_ms = 0
+            send_all(outbox, sender)
+            assert sender.session is not broken
+    names = first_seen(read_all(kafka, topic))
+    assert len(names) == 1_000
+    assert_in_order(names)
 
 
 def test_connect_says_when_nobody_answers(tmp_path: Path):

@@ -1,12 +1,14 @@
 """The local certificate authority."""
 
+import datetime as dt
 import ssl
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
-from local.authority import Authority, AuthorityError
+from local.authority import Authority, AuthorityError, root_certificate
+from stores.authority import LIFETIME
 
 
 @pytest.fixture
@@ -59,6 +61,19 @@ def test_authority_outlives_a_restart(authority: Authority):
     """Opened again, the authority is the same, so that what it issued stays valid."""
     before = authority.certificate_file.read_bytes()
     assert Authority.create(authority.directory).certificate_file.read_bytes() == before
+
+
+def test_an_old_authority_is_certified_anew(authority: Authority):
+    """After a long pause the authority has time left for what it issues now, and what it issued stays valid."""
+    issued = authority.issue_store("330", generation=1)
+    now = dt.datetime.now(dt.UTC)
+    authority.certificate_file.write_bytes(root_certificate(authority._key, starts=now - dt.timedelta(days=400)))
+
+    again = Authority.create(authority.directory)
+
+    certificate = x509.load_pem_x509_certificate(again.certificate_file.read_bytes())
+    assert certificate.not_valid_after_utc > now + LIFETIME
+    x509.load_pem_x509_certificate(issued.certificate_file.read_bytes()).verify_directly_issued_by(certificate)
 
 
 def test_broken_authority(authority: Authority):

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,14 @@ def alive(session: int) -> list[int]:
 
 def said(log: Path, what: str) -> Callable[[], bool]:
     return lambda: log.exists() and what in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def anothers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Popen]:
+    """What was started in this process before a test, as a broker for several files is."""
+    process = processes.spawn(["sleep", "600"], tmp_path_factory.mktemp("anothers") / "log")
+    yield process
+    processes.kill(process)
 
 
 def test_end_stops_the_whole_family(tmp_path: Path):
@@ -99,6 +107,42 @@ def test_parent_leaves_no_orphan(tmp_path: Path, death: signal.Signals):
     wait_for(lambda: not alive(session), 10, "the end of the family")
 
 
+def test_a_parent_killed_while_it_starts_a_program_leaves_none(tmp_path: Path):
+    """A supervisor that dies before its watchdog knows of a program leaves no program that runs."""
+    supervisor = textwrap.dedent(f"""
+        import os, signal, sys
+        from pathlib import Path
+        from local import processes
+        def die(session):
+            print(session, flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        processes._watch.add = die
+        processes.spawn([sys.executable, "-c", {FAMILY!r}], Path({str(tmp_path / "log")!r}))
+    """)
+    parent = subprocess.Popen([sys.executable, "-c", supervisor], stdout=subprocess.PIPE, text=True)
+    session = int(parent.communicate(timeout=30)[0])
+
+    wait_for(lambda: not alive(session), 10, "the end of what was started")
+
+    assert (tmp_path / "log").read_text() == ""
+
+
+def test_a_program_gets_what_its_parent_says(tmp_path: Path):
+    """A program that talks hears its parent's first line; one that does not has nobody to hear."""
+    command = [sys.executable, "-c", "import sys; print(sys.stdin.readline().strip() or 'nothing', flush=True)"]
+    talker = processes.spawn(command, tmp_path / "talker", talks=True)
+    assert talker.communicate("hello\n", timeout=30)[0] == "hello\n"
+    assert processes.spawn(command, tmp_path / "other").wait(30) == 0
+    assert (tmp_path / "other").read_text() == "nothing\n"
+
+
+def test_a_missing_program_is_told(tmp_path: Path):
+    """A program that is not there is named, also where only its own PATH lacks it."""
+    for command, environment in ((["no-such-program"], None), (["ls"], {"PATH": str(tmp_path)})):
+        with pytest.raises(processes.ProcessError, match=f"no program {command[0]}"):
+            processes.spawn(command, tmp_path / "log", environment=environment)
+
+
 def test_a_killed_watchdog_is_replaced(tmp_path: Path):
     """Losing the watchdog is healed with the next program, for the earlier ones, too."""
     first = processes.spawn(["sleep", "600"], tmp_path / "log")
@@ -115,7 +159,6 @@ def test_a_killed_watchdog_is_replaced(tmp_path: Path):
     assert replacement.stdin is not None
     replacement.stdin.close()
     assert first.wait(10) == second.wait(10) == -signal.SIGKILL
-    processes._watch._process = None
 
 
 def test_run_returns_what_was_printed(tmp_path: Path):
@@ -140,3 +183,19 @@ def test_kill_all_frees_whoever_waits(tmp_path: Path):
     assert [each.wait(10) for each in started] == [-signal.SIGKILL] * 2
     for each in started:
         processes.end(each)
+
+
+def test_kill_all_of_a_test_spares_what_stood_before(anothers: processes.Popen, tmp_path: Path):
+    """Ending everything in a test of this folder, by hand or by its watchdog, ends only what that test has started."""
+    own = processes.spawn(["sleep", "600"], tmp_path / "log")
+    processes.kill_all()
+    assert own.wait(10) == -signal.SIGKILL
+
+    second = processes.spawn(["sleep", "600"], tmp_path / "log")
+    dog = processes._watch._process
+    assert dog is not None
+    assert dog.stdin is not None
+    dog.stdin.close()
+    assert second.wait(10) == -signal.SIGKILL
+
+    assert anothers.poll() is None

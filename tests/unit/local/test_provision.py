@@ -1,10 +1,20 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from local.authority import Authority
 from local.aws.account import Account, without_aws
-from local.aws.provision import PLUGIN_CACHE, Outputs, find_mirror, terraform_environment
+from local.aws.provision import (
+    PLUGIN_CACHE,
+    USABLE,
+    Outputs,
+    ProvisionError,
+    Provisioning,
+    find_mirror,
+    terraform_environment,
+)
 
 CHOICES = ("TF_CLI_ARGS_init", "TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR")
 
@@ -112,3 +122,58 @@ def test_bucket_variables():
         "TILLSTREAM_LAKE_URI": "s3://a-lake",
         "TILLSTREAM_CHECKPOINTS_URI": "s3://a-checkpoints",
     }
+
+
+STARTS = '{"@message":"Terraform 1.11","type":"version"}'
+PLAN = '{"@message":"1 to add","type":"change_summary","changes":{"operation":"plan","add":1,"change":0,"remove":0}}'
+FAULT = '{"@message":"Error: no such bucket","type":"diagnostic","diagnostic":{"severity":"error","summary":"bucket"}}'
+DONE = f'{{"@message":"done","type":"apply_complete","hook":{{"resource":{{"addr":"{USABLE}"}}}}}}'
+
+
+@pytest.fixture
+def terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Put a program in Terraform's place that says these lines to `apply` and then ends so."""
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+
+    def stand_in(*lines: str, code: int = 0, init_code: int = 0) -> None:
+        program = tmp_path / "bin" / "terraform"
+        program.parent.mkdir()
+        said = "\n".join(lines)
+        program.write_text(
+            "#!/bin/sh\n"
+            f"case $2 in init) echo no provider >&2; exit {init_code};; state) echo '{{}}'; exit;; esac\n"
+            f"cat <<'END'\n{said}\nEND\nexit {code}\n"
+        )
+        program.chmod(0o700)
+
+    return stand_in
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        pytest.param((STARTS, PLAN, FAULT), 1, id="an error"),
+        pytest.param((STARTS, "panic: no such bucket"), 2, id="a crash"),
+        pytest.param((STARTS, "{no such bucket"), 1, id="a line that breaks off"),
+        pytest.param((STARTS, PLAN, DONE, '{"@message":"no such bucket","type":"log"}'), 0, id="a state without it"),
+    ],
+)
+def test_a_failed_apply_is_told(
+    account: Account, tmp_path: Path, terraform: Callable[..., None], lines: tuple[str, ...], code: int
+):
+    """However an apply fails, whoever waits for it learns what Terraform said last, in its words, and what to do."""
+    terraform(*lines, code=code)
+    with Provisioning(account, tmp_path / "terraform") as provisioning:
+        with pytest.raises(
+            ProvisionError, match=r"(?s)Terraform 1.11\n.*no such bucket.*`make up` goes on.*make clean"
+        ):
+            provisioning.outputs()
+        with pytest.raises(ProvisionError, match="apply failed"):
+            provisioning.finish()
+
+
+def test_a_failed_init_is_told(account: Account, tmp_path: Path, terraform: Callable[..., None]):
+    """A machine that cannot get the provider is told what init said, and how to say where providers are."""
+    terraform(init_code=1)
+    with pytest.raises(ProvisionError, match=r"(?s)terraform init failed.*no provider.*-plugin-dir=DIR"):
+        Provisioning(account, tmp_path / "terraform")

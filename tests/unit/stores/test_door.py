@@ -37,6 +37,13 @@ def receipt(**changed: Any) -> dict[str, Any]:
     } | changed
 
 
+def nested(depth: int) -> Any:
+    value: Any = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
     with Outbox(tmp_path / "outbox.db", "330", max_pending=3) as opened:
@@ -115,6 +122,8 @@ def test_contract_errors_name_every_field(till: httpx.Client, outbox: Outbox):
         (json.dumps(receipt(lines=[])).encode(), "rule:lines_sum_to_total"),
         (json.dumps(receipt()).replace("250}", "250.0}").encode(), "wrong_type"),
         (json.dumps(receipt()).replace("{", '{"total":1,', 1).encode(), "not_json"),
+        (json.dumps(receipt(note=nested(33))).encode(), "not_json"),
+        (json.dumps(receipt(note=nested(800))).encode(), "not_json"),
     ],
 )
 def test_what_breaks_the_contract_is_refused(till: httpx.Client, outbox: Outbox, content: bytes, reason: str):

@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -154,14 +155,102 @@ def test_age_of_the_oldest(outbox: Outbox):
     assert outbox.oldest_age_seconds() >= 0
 
 
+def kept(outbox: Outbox, table: str = "messages") -> list[int]:
+    return [row_id for (row_id,) in outbox._database.execute(f"SELECT id FROM {table} ORDER BY id")]  # noqa: S608
+
+
 def test_sent_rows_are_pruned(outbox: Outbox, monkeypatch: pytest.MonkeyPatch):
-    """Sent rows beyond the bound go, unsent ones stay, however old."""
+    """Sent rows beyond the bound go, from the oldest on; unsent ones stay, however old."""
     monkeypatch.setattr("stores.outbox.KEEP_SENT", 2)
     outbox.append_many([receipt(str(number)) for number in range(6)])
     outbox.mark_sent([2, 3, 4, 5, 6])
-    rows = outbox._database.execute("SELECT id FROM messages ORDER BY id").fetchall()
-    assert rows == [(1,), (5,), (6,)]
     assert [row.id for row in outbox.pending(10)] == [1]
+    outbox.mark_sent([1])
+    assert kept(outbox) == [5, 6]
+
+
+def test_pruning_goes_by_steps(outbox: Outbox, monkeypatch: pytest.MonkeyPatch):
+    """However much may go, a marking lets go of so many rows and no more: the door waits for it."""
+    outbox.append_many([receipt(str(number)) for number in range(10)])
+    outbox.mark_sent(range(1, 11))
+    for name, value in (("KEEP_SENT", 1), ("KEEP_RECEIPTS", 1), ("PRUNE_AT_ONCE", 4)):
+        monkeypatch.setattr(f"stores.outbox.{name}", value)
+    for oldest in (5, 9, 10):
+        outbox.mark_sent([])
+        assert kept(outbox)[0] == kept(outbox, "receipts")[0] == oldest
+
+
+def test_unsent_receipts_are_known(outbox: Outbox, monkeypatch: pytest.MonkeyPatch):
+    """A receipt that still waits is known when a till repeats it, however many came after it."""
+    monkeypatch.setattr("stores.outbox.KEEP_RECEIPTS", 1)
+    names = outbox.append_many([receipt("1"), receipt("2"), receipt("3")])
+    outbox.mark_sent([3])
+    assert outbox.append_many([receipt("1"), receipt("2"), receipt("3")]) == names
+
+
+def test_marking_does_not_pass_over_the_backlog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Marking takes as many steps with a long backlog as with a short one."""
+    monkeypatch.setattr("stores.outbox.KEEP_SENT", 1)
+
+    def steps(backlog: int) -> int:
+        count = 0
+
+        def step() -> None:
+            nonlocal count
+            count += 1
+
+        with Outbox(tmp_path / f"{backlog}.db", "330") as outbox:
+            outbox.append_many([Draft("pos.receipts", "1", b'{"a":1}')] * backlog)
+            outbox._database.set_progress_handler(step, 100)
+            outbox.mark_sent([1])
+        return count
+
+    assert steps(20_000) <= steps(200) + 2
+
+
+def test_full_outbox_knows_a_repeated_receipt(outbox: Outbox):
+    """A till that repeats what a full outbox has is told that it has it, also when the bound was lowered since."""
+    names = outbox.append_many([receipt("1"), receipt("2")])
+    with Outbox(outbox.path, "330", max_pending=1) as full:
+        assert full.append_many([receipt("1"), receipt("2")]) == names
+        with pytest.raises(OutboxFull):
+            full.append(receipt("3"))
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_nobody_else_may_read_it(tmp_path: Path):
+    """Receipts are private: the files of an outbox are their owner's alone, and so is a folder made for them."""
+    path = tmp_path / "new" / "outbox.db"
+    with Outbox(path, "330") as outbox:
+        outbox.append(receipt())
+        assert {file.name: mode(file) for file in path.parent.iterdir()} == dict.fromkeys(
+            ("outbox.db", "outbox.db-wal", "outbox.db-shm"), 0o600
+        )
+    assert mode(path.parent) == 0o700
+
+
+def test_an_open_outbox_is_closed_to_others(tmp_path: Path):
+    """An outbox that others could read is its owner's alone once it was opened."""
+    path = tmp_path / "outbox.db"
+    with Outbox(path, "330"):
+        for file in tmp_path.iterdir():
+            file.chmod(0o644)
+        with Outbox(path, "330"):
+            assert {mode(file) for file in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_new_outbox_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The names of a new outbox and of its folders are on the disk before anything is taken, as is what is taken."""
+    synced: list[int] = []
+    monkeypatch.setattr("stores.outbox.os.fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    path = tmp_path / "one" / "two" / "outbox.db"
+    with Outbox(path, "330") as outbox:
+        assert {each.stat().st_ino for each in (tmp_path, tmp_path / "one", path.parent)} <= set(synced)
+        for pragma, value in (("synchronous", 2), ("fullfsync", 1)):
+            assert outbox._database.execute(f"PRAGMA {pragma}").fetchone() == (value,)
 
 
 def test_two_processes_share_an_outbox(outbox: Outbox):
@@ -187,6 +276,30 @@ def test_no_outbox_is_refused(tmp_path: Path, content: bytes):
     with pytest.raises(OutboxError):
         Outbox(path, "330")
     assert path.read_bytes() == content
+
+
+def test_a_full_disk_refuses_and_drops_nothing(outbox: Outbox):
+    """On a full disk an append is refused as a whole, what was taken can be read and sent, and with room again the
+    seqs go on without a gap.
+    """
+    outbox.append(receipt("1"))
+    large = [Draft("pos.receipts", "1", b'{"a":"' + b"x" * 100_000 + b'"}')] * 2
+    [pages] = outbox._database.execute("PRAGMA page_count").fetchone()
+    outbox._database.execute(f"PRAGMA max_page_count = {pages + 30}")
+    with pytest.raises(OutboxError, match=r"full.*Check the disk"):
+        outbox.append_many(large)
+    assert [row.id for row in outbox.pending(10)] == [1]
+    outbox.mark_sent([1])
+    assert outbox.depth() == 0
+    outbox._database.execute("PRAGMA max_page_count = 1000000")
+    assert [name.rsplit(":", 1)[1] for name in outbox.append_many(large)] == ["2", "3"]
+
+
+def test_a_place_that_cannot_be_used_is_told(tmp_path: Path):
+    """Where no file can be made, the error says so and what to do, as with a file that is no outbox."""
+    (tmp_path / "file").touch()
+    with pytest.raises(OutboxError, match=r"cannot be opened as an outbox.*another path"):
+        Outbox(tmp_path / "file" / "outbox.db", "330")
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b' {"a":1}'])

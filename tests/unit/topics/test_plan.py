@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from topics.model import Acl, State, Store, Topic
 from topics.plan import ConfigChange, Plan, make_plan
 
@@ -130,3 +132,30 @@ def test_retention_does_not_shrink():
         allowed = retention(before, after, shrink_retention=True)
         assert allowed.change_configs == (ConfigChange("a.v1", "retention.ms", before, after),)
         assert not allowed.refused
+
+
+def cleaned(policy: str | None) -> Topic:
+    return replace(TOPIC, config={"cleanup.policy": policy} if policy else {})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("delete", "compact"), ("compact", "delete"), ("delete", "compact,delete"), (None, "compact"), ("compact", None)],
+)
+def test_another_clean_up_is_refused(before: str | None, after: str | None):
+    """A topic that is compacted keeps one message a store, and one that no longer is loses what was kept: no flag
+    makes `apply` do either.
+    """
+    found = plan(holding(cleaned(after)), holding(cleaned(before)), shrink_retention=True)
+    assert found.changes == 0
+    [refusal] = found.refused
+    assert refusal.topic == TOPIC.name
+    assert refusal.what == f"cleanup.policy {before or 'default'} to {after or 'default'}"
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "delete"), ("compact,delete", "delete,compact")])
+def test_the_same_clean_up_in_other_words(before: str | None, after: str):
+    """What only says the same otherwise is applied."""
+    found = plan(holding(cleaned(after)), holding(cleaned(before)))
+    assert found.refused == ()
+    assert found.change_configs == (ConfigChange(TOPIC.name, "cleanup.policy", before, after),)
