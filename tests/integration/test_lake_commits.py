@@ -218,6 +218,18 @@ def test_state_is_rebuilt_from_the_chain(lake: Lake) -> None:
     assert load_state(lake.store, None) == SeqState()
 
 
+def test_a_fenced_driver_leaves_the_state_of_the_other(lake: Lake) -> None:
+    """A driver that has planned the same batch otherwise puts another snapshot, and not in place of the one that the
+    manifest names.
+    """
+    snapshot = put_snapshot(lake.store, "pos.receipts", 1, 0, SeqState({KEY: (1, 20)}))
+    put_manifest(lake.store, decided := lake.manifest(0, {}, {}, snapshot=snapshot))
+    put_snapshot(lake.store, "pos.receipts", 1, 0, SeqState({KEY: (1, 30)}))
+    with pytest.raises(Fenced):
+        put_manifest(lake.store, lake.manifest(0, {}, {}))
+    assert load_state(lake.store, decided.key) == SeqState({KEY: (1, 20)})
+
+
 def test_a_broken_chain_is_refused(lake: Lake) -> None:
     """A missing manifest is an error: a state with holes would let duplicates in."""
     manifest = lake.manifest(1, {}, {}, sequences={KEY: (1, 2)})
