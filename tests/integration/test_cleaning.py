@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from contracts import Contract
-from lake import names
+from lake import expired, names
 from lake.manifests import Generation, begin_generation, load_generation, load_state, put_snapshot
 from lake.objects import ObjectStore
 from lake.sequences import SeqState
@@ -91,6 +91,23 @@ def test_expired_rows_go_and_are_accounted_for(filled: Lake):
     [feed] = report.feeds
     assert (feed.partitions[0].rows, feed.partitions[0].expired) == (0, 20)
     assert found(planned(filled, contracts=contracts)) == set()
+
+
+def test_a_retention_during_a_proof_is_no_loss(filled: Lake, monkeypatch: pytest.MonkeyPatch):
+    """Rows that a retention removes while verify runs, after it has asked what was let go, are no finding."""
+    plan = planned(filled, contracts=keeping(filled, (NOW.date() - DAY).days - 1))
+    load = expired.load
+
+    def loaded(store: ObjectStore, feed: str) -> expired.Expired:
+        known = load(store, feed)
+        monkeypatch.setattr(expired, "load", load)
+        plan.carry_out()
+        return known
+
+    monkeypatch.setattr(expired, "load", loaded)
+    assert_sound(filled)
+    assert filled.rows("receipts") == []
+    assert_sound(filled)
 
 
 def test_a_killed_retention_is_no_loss(filled: Lake):
