@@ -3,13 +3,15 @@
 import datetime as dt
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import boto3
 import botocore.credentials
 import botocore.session
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from lake.commits import commit_batch, commit_order
 from lake.errors import Fenced, LakeError, ObjectExists, ObjectMissing
@@ -287,6 +289,29 @@ def test_a_refusal_names_the_object() -> None:
     nowhere = ObjectStore("s3://no-such-bucket-here", aws=boto3.session.Session())
     with pytest.raises(LakeError, match="s3://no-such-bucket-here/_batches/x could not be written"):
         nowhere.put("_batches/x", b"")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.get("_batches/x"),
+        lambda store: store.put("_batches/x", b""),
+        lambda store: list(store.list("_batches/x")),
+        lambda store: store.delete("_batches/x"),
+    ],
+    ids=["get", "put", "list", "delete"],
+)
+def test_where_nobody_answers_it_says_so(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, ask: Callable[[ObjectStore], object]
+) -> None:
+    """No network and no credentials are errors of the lake's, too: a verb ends with 2, not as if it found a problem."""
+
+    def unreachable(*_: object, **__: object) -> NoReturn:
+        raise EndpointConnectionError(endpoint_url="https://s3")
+
+    monkeypatch.setattr(lake.store._client._endpoint, "make_request", unreachable)
+    with pytest.raises(LakeError, match=f"{lake.store.uri}/_batches/x could not be .*Could not connect"):
+        ask(lake.store)
 
 
 def test_refreshed_credentials_open_tables_again(lake: Lake, aws_account: Account) -> None:
