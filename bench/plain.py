@@ -96,7 +96,7 @@ def _decoded(contract: contracts.Contract, decoder: Decoder, messages: Sequence[
         "signature": pa.nulls(size, contract.parent.arrow_schema().field("signature").type),
     }.items():
         rows = rows.append_column(name, column)
-    return split(contract, rows.filter(decoded.accepted()))
+    return split(contract, rows.take(decoded.verdicts.accepted()))
 
 
 if __name__ == "__main__":

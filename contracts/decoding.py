@@ -24,6 +24,7 @@ from contracts.model import EXTRAS, Array, Contract, Field
 from contracts.splitting import split
 from contracts.sql import literal
 from contracts.strict_json import NotJsonError
+from contracts.verdicts import Verdicts
 
 __all__ = ["Decoded", "Decoder", "split"]
 
@@ -38,17 +39,11 @@ class Decoded:
     """One entry a payload, in order.
 
     `rows`: a column a field and a list column an array, by the message's names, and `extras` (JSON or null). What a
-    refused payload's row holds means nothing. `reason`: a code of `contracts.reasons`, null where the payload keeps
-    the contract. `detail`: the same in words.
+    refused payload's row holds means nothing. `verdicts`: which payloads break the contract, and how.
     """
 
     rows: pa.Table
-    reason: pa.StringArray
-    detail: pa.StringArray
-
-    def accepted(self) -> Mask:
-        mask: Mask = pc.is_null(self.reason).to_numpy(zero_copy_only=False)
-        return mask
+    verdicts: Verdicts
 
 
 class Decoder:
@@ -67,7 +62,7 @@ class Decoder:
 
     def decode(self, payloads: pa.BinaryArray) -> Decoded:
         """Decode payloads (null for a tombstone). Never fails for what a payload holds."""
-        verdicts = _Verdicts(len(payloads))
+        verdicts = Verdicts(len(payloads))
         texts = _texts(payloads, verdicts)
         rows, bad, accounted = _rows(self.contract, self._parse(texts))
         known_version = pc.starts_with(rows["schema_version"], f"{self.contract.major}.")
@@ -76,7 +71,7 @@ class Decoder:
         extras = self._look_closer(texts, verdicts, bad, ~bad & (accounted != sizes))
         rows = rows.append_column(EXTRAS, extras)
         self._check_rules(rows, verdicts)
-        return Decoded(rows, pa.array(verdicts.reasons, pa.string()), pa.array(verdicts.details, pa.string()))
+        return Decoded(rows, verdicts)
 
     def _parse(self, texts: pa.StringArray) -> pa.StructArray:
         """Each payload as a struct of JSON texts, null where it is no JSON."""
@@ -98,10 +93,10 @@ class Decoder:
         query = f"SELECT json_transform(CASE {candidates} END, {self._structure}) AS event FROM payloads"  # noqa: S608 - from the contract
         return self._connection.sql(query).to_arrow_table()["event"].combine_chunks()
 
-    def _look_closer(self, texts: pa.StringArray, verdicts: "_Verdicts", bad: Mask, unaccounted: Mask) -> pa.Array:
+    def _look_closer(self, texts: pa.StringArray, verdicts: Verdicts, bad: Mask, unaccounted: Mask) -> pa.Array:
         """Give the bad ones their reasons; find what else is in those with bytes that no known field accounts for."""
         for index in np.flatnonzero(bad).tolist():
-            if verdicts.reasons[index] is None:
+            if index not in verdicts.refused:
                 faults = explain(self.contract, texts[index].as_py()) or (_DISAGREEMENT,)
                 shown = "; ".join(map(str, faults[:_FAULTS_SHOWN]))
                 more = f"; and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""
@@ -114,7 +109,7 @@ class Decoder:
                 verdicts.refuse(index, reasons.NOT_JSON, str(error))
         return pa.array(extras, pa.string())
 
-    def _check_rules(self, rows: pa.Table, verdicts: "_Verdicts") -> None:
+    def _check_rules(self, rows: pa.Table, verdicts: Verdicts) -> None:
         if not self.contract.rules:
             return
         self._connection.register("event", rows)
@@ -127,19 +122,6 @@ class Decoder:
             verdicts.refuse(index, reasons.rule(broken[0].name), "; ".join(rule.description for rule in broken))
 
 
-class _Verdicts:
-    """Why each payload is refused: the first reason found stays."""
-
-    def __init__(self, count: int) -> None:
-        self.reasons: list[str | None] = [None] * count
-        self.details: list[str | None] = [None] * count
-
-    def refuse(self, index: int, reason: str, detail: str) -> None:
-        if self.reasons[index] is None:
-            self.reasons[index] = reason
-            self.details[index] = detail
-
-
 def _structure(contract: Contract) -> dict[str, object]:
     """The message as DuckDB's json_transform wants it described; every value as the JSON text it was written as."""
     structure: dict[str, object] = {field.name: "JSON" for field in contract.event.fields}
@@ -148,7 +130,7 @@ def _structure(contract: Contract) -> dict[str, object]:
     return structure
 
 
-def _texts(payloads: pa.BinaryArray, verdicts: _Verdicts) -> pa.StringArray:
+def _texts(payloads: pa.BinaryArray, verdicts: Verdicts) -> pa.StringArray:
     """The payloads as text; null for what is none, which gets its verdict here."""
     for index in _indices(pc.is_null(payloads)):
         verdicts.refuse(index, reasons.TOMBSTONE, "the message has no payload")

@@ -5,6 +5,7 @@ needs all that a stream needs: `tillstream quarantine redrive`, `tillstream repl
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 
 import click
@@ -14,6 +15,7 @@ from rich.table import Table
 import contracts
 from contracts import Contract
 from jobs.errors import IngestError
+from jobs.ingest.lost import named
 from jobs.ingest.rebuild import rebuild as rebuild_feed
 from jobs.ingest.topic import Topics
 from jobs.keys import master_key
@@ -65,14 +67,32 @@ def list_streams(as_data: bool) -> None:
     is_flag=True,
     help="The topic was deleted and made again: start at its beginning.",
 )
+@click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="Kafka's retention removed offsets that were not ingested: go on after them, and say which they are.",
+)
 @_json
-def rebuild(feed: str, accept_new_topic: bool, as_data: bool) -> None:
-    """Give FEED a new checkpoint that goes on where its tables are. A driver that still runs is fenced off."""
+def rebuild(feed: str, accept_new_topic: bool, accept_loss: bool, as_data: bool) -> None:
+    """Give FEED a new checkpoint that goes on where its tables are. A driver that still runs is fenced off.
+
+    Where Kafka no longer has what comes next, nothing is changed without --accept-loss.
+    """
     topics = Topics(KafkaSettings.from_env())
-    begun = rebuild_feed(_contract(feed), _tables(), topics, accept_new_topic=accept_new_topic)
+    rebuilt = rebuild_feed(
+        _contract(feed), _tables(), topics, accept_new_topic=accept_new_topic, accept_loss=accept_loss
+    )
+    begun = rebuilt.generation
     if as_data:
-        click.echo(json.dumps({"feed": feed, "generation": begun.generation, "next_offsets": begun.starting_offsets}))
+        lost = {partition: asdict(span) for partition, span in rebuilt.lost.items()}
+        click.echo(
+            json.dumps(
+                {"feed": feed, "generation": begun.generation, "next_offsets": begun.starting_offsets, "lost": lost}
+            )
+        )
         return
+    if rebuilt.lost:
+        click.echo(f"{feed}: lost are {named(rebuilt.lost)}. `tillstream verify` reports them as a gap from now on.")
     click.echo(
         f"{feed}: generation {begun.generation} begins at offsets {dict(begun.starting_offsets)}. Start the stream."
     )

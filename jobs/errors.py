@@ -23,5 +23,9 @@ class RangePlanChanged(IngestError):  # noqa: N818 - the state that stops the st
     """A batch is not read as one contiguous range per partition."""
 
 
+class OffsetsLost(IngestError):  # noqa: N818 - the state that stops the stream
+    """Kafka's retention removed offsets before they were ingested."""
+
+
 class OffsetsMissing(IngestError):  # noqa: N818 - the state that stops the stream
     """Kafka did not deliver offsets that the batch should contain."""

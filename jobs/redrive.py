@@ -109,7 +109,7 @@ class Redrive:
         outcome = self._outcome(decided, finished)
         if not (outcome.accepted or outcome.duplicates):
             self._take_out(claim, finished)
-            return replace(outcome, generation=begun.generation)
+            return replace(outcome, generation=begun.generation.generation)
         manifest = self._manifest(claim, decided)
         put_manifest(self.tables.store, manifest)
         self.on_step("committing")
@@ -117,7 +117,7 @@ class Redrive:
         self._take_out(claim, (*outcome.accepted, *outcome.duplicates, *finished))
         self.on_step("beginning the stream's next generation")
         following = rebuild(self.contract, self.tables, self.topics)
-        return replace(outcome, generation=following.generation)
+        return replace(outcome, generation=following.generation.generation)
 
     def _claim(self) -> Committed:
         claim = committed(self.tables, self.contract)

@@ -179,9 +179,14 @@ def seal(store: ObjectStore, feed: str, generation: int, batch: int) -> bool:
 
 
 def put_snapshot(store: ObjectStore, feed: str, generation: int, batch: int, state: SeqState) -> str:
-    """Write the state after a batch, before its manifest names it. A replay of the batch replaces it."""
-    key = snapshot_key(feed, generation, batch)
-    store.put(key, state.encode())
+    """Write the state after a batch, before its manifest names it; return its key.
+
+    The key ends in the hash of the state: a driver that is fenced off right after cannot have replaced the state that
+    the other one's manifest names.
+    """
+    body = state.encode()
+    key = snapshot_key(feed, generation, batch, body)
+    store.put(key, body)
     return key
 
 

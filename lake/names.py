@@ -89,14 +89,15 @@ def batch_of(key: str) -> tuple[str, int, int]:
     return feed, int(generation), int(name.removesuffix(".json"))
 
 
-def snapshot_key(feed: str, generation: int, batch: int) -> str:
-    return f"{BATCHES}/{feed}/{generation}/{batch:012d}{SNAPSHOT_SUFFIX}"
+def snapshot_key(feed: str, generation: int, batch: int, body: bytes) -> str:
+    """The key of the sequence state after a batch: two drivers that plan the batch differently never share it."""
+    return f"{BATCHES}/{feed}/{generation}/{batch:012d}.{digest(body)}{SNAPSHOT_SUFFIX}"
 
 
 def snapshot_of(key: str) -> tuple[str, int, int]:
     """Feed, generation and batch of a snapshot's key."""
     _, feed, generation, name = key.split("/")
-    return feed, int(generation), int(name.removesuffix(SNAPSHOT_SUFFIX))
+    return feed, int(generation), int(name.partition(".")[0])
 
 
 def checkpoints_prefix(feed: str) -> str:

@@ -19,7 +19,7 @@ import boto3
 import obstore
 import pyarrow as pa
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from deltalake.fs import DeltaStorageHandler
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
@@ -34,6 +34,8 @@ _CONFLICT_ATTEMPTS = 5
 WHOLE_BYTES = 32 << 20
 # A put mostly waits for S3.
 _PUTS_AT_ONCE = 8
+# S3 refused, or nobody answered: no network, no credentials.
+_FAILURES = (BotoCoreError, ClientError)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class ObjectStore:
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
             return Versioned(answer["Body"].read(), answer["ETag"])
-        except ClientError as error:
+        except _FAILURES as error:
             # S3 says AccessDenied of a missing object to roles that may list some prefixes only: a listing knows.
             if _code(error) == "NoSuchKey" or (_code(error) == "AccessDenied" and not self.exists(key)):
                 raise ObjectMissing(f"There is no object {self.uri}/{key}.") from error
@@ -130,14 +132,14 @@ class ObjectStore:
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
                 for item in page.get("Contents", ()):
                     yield ObjectInfo(item["Key"], item["Size"], item["LastModified"])
-        except ClientError as error:
+        except _FAILURES as error:
             raise self._failed("listed", prefix, error) from error
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone is not missed. The bucket keeps its versions for a while."""
         try:
             self._client.delete_object(Bucket=self.bucket, Key=key)
-        except ClientError as error:
+        except _FAILURES as error:
             raise self._failed("deleted", key, error) from error
 
     def storage_options(self) -> dict[str, str]:
@@ -179,6 +181,8 @@ class ObjectStore:
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
             try:
                 self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **more)
+            except BotoCoreError as error:
+                raise self._failed("written", key, error) from error
             except ClientError as error:
                 if _code(error) == "ConditionalRequestConflict" and attempt < _CONFLICT_ATTEMPTS:
                     continue
@@ -213,5 +217,6 @@ def _client_config() -> Config:
     )
 
 
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
+def _code(error: BotoCoreError | ClientError) -> str:
+    """What S3 answered; empty where it did not."""
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""

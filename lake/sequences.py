@@ -89,10 +89,6 @@ class SeqState:
         """The state after a batch."""
         return SeqState({**self.intervals, **_union([_chosen(self.intervals, delta), delta])})
 
-    def contains(self, register: str, seq: int) -> bool:
-        bounds = self.intervals.get(register, ())
-        return any(first <= seq <= last for first, last in zip(bounds[::2], bounds[1::2], strict=True))
-
     def split(self, partitions: int) -> list["SeqState"]:
         """The part of the state that the events of each Kafka partition can touch: a store lives in one partition."""
         parts: list[dict[str, Bounds]] = [{} for _ in range(partitions)]

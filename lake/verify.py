@@ -12,6 +12,7 @@ import pyarrow as pa
 from contracts import Contract, system_tables
 from lake import accounting, curated, expired, inventory
 from lake.accounting import Fault, Partition, Span
+from lake.commits import commit_order
 from lake.errors import Unreadable
 from lake.names import ObjectName
 from lake.status import Committed, Era, committed, eras
@@ -117,7 +118,7 @@ def _feed_report(tables: DeltaTables, contract: Contract, claim: Committed, brok
     findings: list[Finding] = []
     ingested = eras(tables.store, claim)
     read = _reader(tables, contract)
-    # Before the rows: offsets are let go first, and their rows after.
+    # After the versions at which rows are counted: a retention lets offsets go first, and removes their rows after.
     gone = expired.load(tables.store, contract.feed)
     for era in ingested:
         try:
@@ -164,12 +165,11 @@ def _adds_up(contract: Contract, table: str) -> bool:
 
 
 def _reader(tables: DeltaTables, contract: Contract) -> accounting.Read:
-    """Reads every table at the version it had when the feed's end was read, or just after."""
-    versions = {contract.parent.name: tables.last_seen(contract.parent.name).version()}
+    """Reads every table at the version it has now; the parent at that from which the feed's end was read."""
+    *others, parent = commit_order(contract)
+    versions = {parent: tables.last_seen(parent).version()} | {name: tables.table(name).version() for name in others}
 
     def read(name: str, columns: Sequence[str], predicate: str | None) -> Iterator[pa.RecordBatch]:
-        if name not in versions:
-            versions[name] = tables.table(name).version()
         shared = name in system_tables.SCHEMAS
         conditions = [f"feed = '{contract.feed}'"] if shared else []
         conditions += [predicate] if predicate else []

@@ -118,10 +118,9 @@ class _Door:
         except ValueError as error:
             raise _contract_broken([Fault(reasons.INVALID_VALUE, "register_id", str(error))]) from error
         decoded = self._decoder.decode(pa.array([payload], pa.binary()))
-        reason = decoded.reason[0].as_py()
-        if reason is not None:
+        if refusal := decoded.verdicts.refused.get(0):
             faults = explain(self._contract, payload.decode())
-            raise _contract_broken(faults or [Fault(reason, "", decoded.detail[0].as_py())])
+            raise _contract_broken(faults or [Fault(refusal.reason, "", refusal.detail)])
 
 
 def _contract_broken(faults: Sequence[Fault]) -> Refused:

@@ -16,6 +16,7 @@ from jobs.ingest import merging
 from jobs.ingest.metrics import StreamMetrics
 from jobs.ingest.results import TaskResult
 from jobs.ingest.startup import Position
+from jobs.ingest.stopping import StopRequested
 from jobs.ingest.task import RESULT_SCHEMA, BatchPlan, IngestTask
 from lake.commits import commit_batch
 from lake.errors import Fenced
@@ -24,10 +25,6 @@ from lake.sequences import SeqState, merge
 from lake.tables import DeltaTables
 
 log = logging.getLogger(__name__)
-
-
-class StopRequested(Exception):  # noqa: N818 - no error: it ends a query between two batches
-    """Raised at the start of a batch after a stop was asked for. Spark has noted the batch before by then."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 All of it works on whole columns. The only loop over rows is the signature's.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,48 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contracts import events, partitioning, reasons
-from contracts.decoding import Decoded
+from contracts.verdicts import Mask, Verdicts
 from jobs.ingest.signatures import Signatures
 
 FUTURE_LIMIT_SECONDS = 2 * 3600
 BUSINESS_DATE_LIMIT_DAYS = 1
 # A store changes its key while messages signed with the one before may still be on their way.
 GENERATIONS_ACCEPTED = 2
-
-Mask = npt.NDArray[np.bool_]
-Positions = npt.NDArray[np.int64]
-
-
-@dataclass
-class Verdicts:
-    """Which of so many rows are refused, each with its reason and detail: the first reason stays, and most are fine."""
-
-    rows: int
-    refused: dict[int, tuple[str, str]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, decoded: Decoded) -> "Verdicts":
-        broken = np.flatnonzero(pc.is_valid(decoded.reason).to_numpy(zero_copy_only=False)).tolist()
-        found = {row: (decoded.reason[row].as_py(), decoded.detail[row].as_py()) for row in broken}
-        return cls(len(decoded.reason), found)
-
-    def refuse(self, rows: Mask, reason: str, detail: Callable[[int], str]) -> None:
-        for row in np.flatnonzero(rows).tolist():
-            if row not in self.refused:
-                self.refused[row] = reason, detail(row)
-
-    def adopt(self, others: "Verdicts", positions: Positions) -> None:
-        """Take over what was found about the rows at these positions."""
-        self.refused |= {int(positions[row]): verdict for row, verdict in others.refused.items()}
-
-    def extend(self, others: "Verdicts") -> None:
-        self.refused |= {self.rows + row: verdict for row, verdict in others.refused.items()}
-        self.rows += others.rows
-
-    def accepted(self) -> Positions:
-        fine = np.ones(self.rows, dtype=np.bool_)
-        fine[list(self.refused)] = False
-        return np.flatnonzero(fine)
 
 
 @dataclass(frozen=True)
@@ -116,19 +80,19 @@ def check_sender(
     store_ids = rows["store_id"].combine_chunks()
     keys = messages["key"].combine_chunks()
     ids, key_list = store_ids.to_pylist(), keys.to_pylist()
-    verdicts.refuse(
+    verdicts.refuse_where(
         ~_true(pc.equal(keys, store_ids.cast(pa.binary()))),
         reasons.KEY_MISMATCH,
         lambda row: f"the key is {_shown(key_list[row])}, the payload says store {ids[row]}",
     )
     numbers = pc.index_in(store_ids, value_set=stores.ids).fill_null(-1).to_numpy()
-    verdicts.refuse(numbers < 0, reasons.UNKNOWN_STORE, lambda row: f"no store {ids[row]} in dim_stores")
+    verdicts.refuse_where(numbers < 0, reasons.UNKNOWN_STORE, lambda row: f"no store {ids[row]} in dim_stores")
 
     given, said = messages["signature"].combine_chunks(), messages["key_generation"].to_numpy()
-    verdicts.refuse(~_true(given.is_valid()), reasons.MISSING_SIGNATURE, lambda _: "no header `signature`")
+    verdicts.refuse_where(~_true(given.is_valid()), reasons.MISSING_SIGNATURE, lambda _: "no header `signature`")
     newest = stores.generations[numbers] if len(stores.generations) else np.zeros(len(numbers), np.int32)
     stale = (said > newest) | (said <= newest - generations) | (said < 1)
-    verdicts.refuse(
+    verdicts.refuse_where(
         stale,
         reasons.BAD_SIGNATURE,
         lambda row: f"key generation {said[row]}; store {ids[row]} is at {newest[row]}",
@@ -138,14 +102,14 @@ def check_sender(
     expected = signatures.sign_all([ids[row] for row in open_rows.tolist()], said[open_rows].tolist(), payloads)
     forged = np.zeros(len(ids), dtype=np.bool_)
     forged[open_rows] = ~_true(pc.equal(pa.array(expected, pa.binary()), given.take(open_rows)))
-    verdicts.refuse(forged, reasons.BAD_SIGNATURE, lambda row: f"not signed by store {ids[row]}")
+    verdicts.refuse_where(forged, reasons.BAD_SIGNATURE, lambda row: f"not signed by store {ids[row]}")
 
     encoded = keys.dictionary_encode()
     placed = np.array(
         [partitioning.partition_for(key, partitions) for key in encoded.dictionary.to_pylist()] + [-1], dtype=np.int32
     )[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()]
     actual = messages["partition"].to_numpy()
-    verdicts.refuse(
+    verdicts.refuse_where(
         placed != actual,
         reasons.WRONG_PARTITION,
         lambda row: f"in partition {actual[row]}; the key {_shown(key_list[row])} belongs to {placed[row]}",
@@ -157,7 +121,7 @@ def check_times(verdicts: Verdicts, rows: pa.Table, stores: Stores, batch_time: 
     times = rows["event_time"].combine_chunks()
     dates = rows["business_date"].combine_chunks()
     latest = pc.add(batch_time, pa.scalar(FUTURE_LIMIT_SECONDS * 1_000_000, pa.duration("us")))
-    verdicts.refuse(
+    verdicts.refuse_where(
         _true(pc.greater(times, latest)),
         reasons.FUTURE_EVENT_TIME,
         lambda row: f"event_time {times[row]} is over two hours ahead of {batch_time}",
@@ -170,7 +134,7 @@ def check_times(verdicts: Verdicts, rows: pa.Table, stores: Stores, batch_time: 
         zoned = times.take(here).cast(pa.timestamp("us", tz=stores.zones[number]))
         local[here] = _days(pc.local_timestamp(zoned).cast(pa.date32(), safe=False))
     off = np.abs(_days(dates) - local) > BUSINESS_DATE_LIMIT_DAYS
-    verdicts.refuse(
+    verdicts.refuse_where(
         off & (zones >= 0),
         reasons.WRONG_BUSINESS_DATE,
         lambda row: f"business_date {dates[row]} at event_time {times[row]} in {stores.zones[zones[row]]}",

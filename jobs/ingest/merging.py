@@ -24,8 +24,8 @@ def offset_ranges(topic: str, ends: Mapping[int, int], results: Sequence[TaskRes
         if ends.get(partition) != result.first:
             raise OffsetsMissing(
                 f"{topic}, partition {partition}: the tables end before offset {ends.get(partition)}, the batch begins "
-                f"at {result.first}. Nothing of this batch was committed. If Kafka has deleted what lies between, it "
-                "was not ingested in time; go on after it by `tillstream streams rebuild`."
+                f"at {result.first}. Nothing of this batch was committed. Start the stream again: it says what of that "
+                "Kafka no longer has, and how to go on."
             )
     return tuple(
         OffsetRange(partition, end, found[partition].last + 1 if partition in found else end)

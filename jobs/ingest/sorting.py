@@ -9,11 +9,10 @@ import pyarrow.compute as pc
 
 from contracts import events, reasons
 from contracts.decoding import Decoder
+from contracts.verdicts import Positions, Verdicts
 from jobs.ingest.checks import (
     GENERATIONS_ACCEPTED,
-    Positions,
     Stores,
-    Verdicts,
     check_sender,
     check_times,
     header_values,
@@ -97,7 +96,7 @@ class Sorter:
         """Each message by itself: all checks but whether it came before."""
         examined = messages = _with_sender(chunk)
         result = self._decoder.decode(messages["value"].combine_chunks())
-        verdicts = Verdicts.of(result)
+        verdicts = result.verdicts
         fine = verdicts.accepted()
         rows = result.rows
         if len(fine) < len(messages):
@@ -125,7 +124,7 @@ class Sorter:
         seqs = decoded["seq"].to_numpy().astype(np.int64)
         claim = state.claim(registers, seqs)
         found = Verdicts(len(fine))
-        found.refuse(
+        found.refuse_where(
             claim.too_far,
             reasons.SEQ_FAR_AHEAD,
             lambda row: f"seq {seqs[row]} of {registers[row]} is far ahead of all seen",
@@ -137,7 +136,7 @@ class Sorter:
             duplicates = seen[same]
             conflicting = np.zeros(len(fine), np.bool_)
             conflicting[seen[~same]] = True
-            found.refuse(
+            found.refuse_where(
                 conflicting,
                 reasons.CONFLICT,
                 lambda row: f"event {decoded['event_id'][row]} is in the table with another content",
@@ -152,8 +151,8 @@ class Sorter:
             accepted=rows if _is_all(accepted, len(rows)) else rows.take(accepted),
             duplicates=rows.take(duplicates),
             refused=messages.take(np.array(refused, np.int64)),
-            reasons=[verdicts.refused[row][0] for row in refused],
-            details=[verdicts.refused[row][1] for row in refused],
+            reasons=[verdicts.refused[row].reason for row in refused],
+            details=[verdicts.refused[row].detail for row in refused],
             seen=claim.delta,
         )
 

@@ -12,6 +12,7 @@ from contracts import Contract
 from jobs.errors import CheckpointDisagrees, CheckpointLost, TopicChanged
 from jobs.ingest import checkpoint
 from jobs.ingest.checkpoint import Checkpoint
+from jobs.ingest.lost import lost_between, refuse_lost
 from jobs.ingest.topic import Topics
 from lake.errors import LakeError
 from lake.manifests import BatchManifest, Generation, begin_generation, load_manifest, load_state
@@ -58,6 +59,9 @@ def prepare(contract: Contract, tables: DeltaTables, checkpoints: ObjectStore, t
     newest = -1 if known.batch is None else known.batch
     decided = load_manifest(tables.store, manifest_key(contract.feed, known.generation, newest + 1))
     compare(known, found, decided)
+    # A decided batch lies in the lake already: it is not read again.
+    ends = decided.end_offsets if decided else known.end_offsets
+    refuse_lost(contract.feed, known.topic, lost_between(ends, topics.earliest(known.topic, known.partitions)))
     return Position(
         generation=known.current,
         batch=newest,

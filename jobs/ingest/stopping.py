@@ -17,6 +17,11 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 60.0
 LINES_OF_CAUSE = 12
 POLL_SECONDS = 0.2
+_UNASKED = "it ended without an error, and nobody asked for that"
+
+
+class StopRequested(Exception):  # noqa: N818 - no error: it ends a query between two batches
+    """Raised at the start of a batch after a stop was asked for. Spark has noted the batch before by then."""
 
 
 class _OnTerm:
@@ -45,11 +50,12 @@ def on_sigterm(spark: SparkSession) -> threading.Event:
 def await_end(queries: Sequence[StreamingQuery], stop: threading.Event, on_failure: Callable[[str, str], None]) -> int:
     """Wait until a query fails or a stop is asked for; end the others between two batches. The exit code.
 
-    `on_failure` is told the feed and the whole cause of each query that failed.
+    `on_failure` is told the feed and the whole cause of each query that failed, be it in the batch that was under way
+    when the stop was asked for.
     """
     while not stop.wait(POLL_SECONDS) and all(query.isActive for query in queries):
         pass
-    failed = [query for query in queries if not query.isActive]
+    unasked = [] if stop.is_set() else [query for query in queries if not query.isActive]
     stop.set()
     deadline = time.monotonic() + GRACE_SECONDS
     while (active := [query for query in queries if query.isActive]) and time.monotonic() < deadline:
@@ -65,11 +71,19 @@ def await_end(queries: Sequence[StreamingQuery], stop: threading.Event, on_failu
             GRACE_SECONDS,
         )
         query.stop()
-    for query in failed:
-        cause = str(query.exception())
-        on_failure(query.name, cause)
-        log.error("%s failed; what is committed stands, and a restart goes on from there\n%s", query.name, _told(cause))
-    return 1 if failed else 0
+    ended = [(query, _cause(query)) for query in queries if query not in active]
+    failures = [(query.name, cause or _UNASKED) for query, cause in ended if cause or query in unasked]
+    for name, cause in failures:
+        on_failure(name, cause)
+        log.error("%s failed; what is committed stands, and a restart goes on from there\n%s", name, _told(cause))
+    return 1 if failures else 0
+
+
+def _cause(query: StreamingQuery) -> str | None:
+    """Why a query failed; None where it was stopped, from outside or by itself as it was asked to."""
+    cause = str(query.exception() or "")
+    asked = f"{StopRequested.__module__}.{StopRequested.__qualname__}"
+    return cause if cause and asked not in cause else None
 
 
 def _told(cause: str) -> str:

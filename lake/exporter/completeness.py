@@ -28,6 +28,10 @@ RECEIPTS, TOTALS = "pos.receipts", "store.control-totals"
 DAYS = 7
 """So many business dates are looked at, today's included."""
 
+# Nobody vouches for the headers of what was refused. No seq of the lake is longer, and Python reads no number of any
+# length.
+_SEQ_DIGITS = 18
+
 
 class State(StrEnum):
     """How a register's day stands: all there; all there or in quarantine; something may still come; or is lost."""
@@ -161,7 +165,7 @@ def claimed(headers: Iterable[Iterable[Mapping[str, Any]] | None]) -> Iterator[t
         for header in each or ():
             if header["key"] == EVENT_ID and header["value"]:
                 register, _, seq = header["value"].decode(errors="replace").rpartition(":")
-                if register and seq.isascii() and seq.isdigit():
+                if register and seq.isascii() and seq.isdigit() and len(seq) <= _SEQ_DIGITS:
                     yield register, int(seq)
 
 

@@ -6,17 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from botocore.exceptions import BotoCoreError, ClientError
-from deltalake.exceptions import DeltaError
 from prometheus_client import CollectorRegistry, Counter, Metric
 from prometheus_client.registry import Collector
 
 from contracts import Contract
-from contracts.errors import TillstreamError
 from lake import curated
 from lake.exporter.completeness import Completeness
 from lake.exporter.families import Family, Part
 from lake.exporter.feeds import Feeds
+from lake.exporter.looking import FAILURES
 from lake.exporter.quality import Quality
 from lake.exporter.stores import Stores
 from lake.exporter.tables import Tables
@@ -33,8 +31,6 @@ LOOKED = Family(
 TOOK = Family("tillstream_exporter_look_duration_seconds", "How long that look took.", ("part",))
 # Where nothing was there to be seen, it is looked for again so soon, whatever the part's own pace.
 SOON_SECONDS = 15.0
-# What a look at S3 may end in. What it told before stays, with the time of its own.
-FAILURES = (TillstreamError, DeltaError, BotoCoreError, ClientError, OSError)
 
 
 def parts(tables: Callable[[], DeltaTables], contracts: Mapping[str, Contract]) -> tuple[Part, ...]:
@@ -50,7 +46,10 @@ def parts(tables: Callable[[], DeltaTables], contracts: Mapping[str, Contract]) 
 
 
 class Exporter(Collector):
-    """Register it where Prometheus asks. `run` looks until it is told to stop."""
+    """Register it where Prometheus asks. `run` looks until it is told to stop.
+
+    A part that fails or hangs is told on with its age, and holds up no other: each has a thread of its own.
+    """
 
     def __init__(
         self,
@@ -66,7 +65,6 @@ class Exporter(Collector):
         # A part that cannot be seen from the start is missed, too.
         self._looked_at = {part.name: datetime.now(UTC).timestamp() for part in watched}
         self._took: dict[str, float] = {}
-        self._due = {part.name: 0.0 for part in watched}
         self._failures = Counter(
             "tillstream_exporter_look_failures",
             "Looks that failed, by part of the lake.",
@@ -86,7 +84,7 @@ class Exporter(Collector):
         for part in self._parts:
             yield from part.metrics()
         yield LOOKED.of(([name], at) for name, at in self._looked_at.items())
-        yield TOOK.of(([name], took) for name, took in self._took.items())
+        yield TOOK.of(([name], took) for name, took in self._took.copy().items())
 
     def families(self) -> Iterator[Family]:
         for part in self._parts:
@@ -102,17 +100,25 @@ class Exporter(Collector):
             self._failures.labels(part.name).inc()
             log.warning("%s could not be seen; what was seen before is told on. %s", part.name, error)
             return False
+        except Exception:  # It is told of by its age, and the other parts are looked at all the same.
+            self._failures.labels(part.name).inc()
+            log.exception("%s could not be seen, by a fault of the exporter's; please report it", part.name)
+            return False
         self._looked_at[part.name] = datetime.now(UTC).timestamp()
         self._took[part.name] = time.monotonic() - began
         return True
 
     def run(self, stop: threading.Event) -> None:
+        threads = [threading.Thread(target=self._watch, args=(part, stop), name=part.name) for part in self._parts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _watch(self, part: Part, stop: threading.Event) -> None:
         while not stop.is_set():
-            for part in self._parts:
-                if time.monotonic() >= self._due[part.name] and not stop.is_set():
-                    self.look(part)
-                    self._due[part.name] = time.monotonic() + self._pause_seconds(part)
-            stop.wait(max(0.0, min(self._due.values()) - time.monotonic()))
+            self.look(part)
+            stop.wait(self._pause_seconds(part))
 
     def _pause_seconds(self, part: Part) -> float:
         seen = any(metric.samples for metric in part.metrics())

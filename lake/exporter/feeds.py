@@ -9,7 +9,9 @@ from typing import ClassVar
 from prometheus_client import Metric
 
 from contracts import Contract
+from lake.errors import LakeError
 from lake.exporter.families import Family
+from lake.exporter.looking import look_at_each
 from lake.manifests import BatchManifest, load_manifest
 from lake.objects import ObjectStore
 from lake.status import Committed, committed
@@ -69,16 +71,22 @@ class Feeds:
         self._seen: dict[str, _Seen] = {}
 
     def look(self) -> None:
-        for feed, contract in self._contracts.items():
-            claim = committed(self._tables, contract)
-            if claim is None:
-                continue
-            before = self._seen.get(feed)
-            known = before.claim.manifest_key if before else None
-            events = [event for event in self._events(contract, claim, known) if event is not None]
-            if before and before.newest_event is not None:
-                events.append(before.newest_event)
-            self._seen[feed] = _Seen(claim, max(events, default=None))
+        look_at_each(self._contracts, self._look_at)
+
+    def _look_at(self, feed: str) -> None:
+        contract, before = self._contracts[feed], self._seen.get(feed)
+        claim = committed(self._tables, contract)
+        if claim is None:
+            if before:
+                # It is told on: who compares it with Kafka must see that the feed stands still.
+                raise LakeError("the pointer to its generation is gone; restore it from its bucket's versions")
+            return
+        known = before.claim.manifest_key if before else None
+        events = [event for event in self._events(contract, claim, known) if event is not None]
+        if before and before.newest_event is not None:
+            events.append(before.newest_event)
+        # Whoever is reading what was seen before goes on with that.
+        self._seen = {**self._seen, feed: _Seen(claim, max(events, default=None))}
 
     def _events(self, contract: Contract, claim: Committed, known: str | None) -> Iterator[float | None]:
         """The newest event of each manifest since the one known; without one, back to the first that has any."""

@@ -46,10 +46,12 @@ class Quality:
         if self._version < 0 and not self._tables.exists(TABLE):
             return
         table = self._tables.table(TABLE)
+        since = (self._now() - _LOOK_BACK).date()
         if table.version() == self._version:
+            self._newest = {key: row for key, row in self._newest.items() if row["judged_at"].date() >= since}
             return
         newest: dict[tuple[str, ...], dict[str, Any]] = {}
-        for batch in scan(table, _COLUMNS, f"judged_on >= '{(self._now() - _LOOK_BACK).date()}'"):
+        for batch in scan(table, _COLUMNS, f"judged_on >= '{since}'"):
             for row in batch.to_pylist():
                 key = (row["feed"], row["suite"], row["table_name"], row["expectation"], row["severity"])
                 if key not in newest or newest[key]["judgement"] < row["judgement"]:

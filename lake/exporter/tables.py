@@ -10,7 +10,9 @@ import pyarrow as pa
 from prometheus_client import Metric
 
 from lake import names
+from lake.errors import LakeError
 from lake.exporter.families import Family
+from lake.exporter.looking import look_at_each
 from lake.tables import DeltaTables
 
 OBJECTS = Family("tillstream_table_objects", "Objects that the newest version of a table consists of.", ("table",))
@@ -46,23 +48,27 @@ class Tables:
     def __init__(
         self, tables: DeltaTables, wanted: Iterable[str], now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        """`wanted` that are not there yet are passed over."""
+        """`wanted` that are not there yet are passed over; one that was there and is gone is a failure."""
         self._tables = tables
         self._wanted = tuple(wanted)
         self._now = now
         self._seen: dict[str, _Seen] = {}
 
     def look(self) -> None:
-        ended = self._now().date() - _ENDED
-        for name in self._wanted:
-            if name not in self._seen and not self._tables.exists(name):
-                continue
-            table = self._tables.table(name)
-            actions = pa.table(table.get_add_actions()).select(["path", "size_bytes"])
-            paths, sizes = actions["path"].to_pylist(), actions["size_bytes"].to_pylist()
-            self._seen[name] = _Seen(
-                table.version(), len(paths), sum(sizes), small(zip(paths, sizes, strict=True), ended)
-            )
+        look_at_each(self._wanted, self._look_at)
+
+    def _look_at(self, name: str) -> None:
+        # Asked each time: to an open handle, a table that is gone looks like one that rests.
+        if not self._tables.exists(name):
+            if name in self._seen:
+                self._seen = {other: seen for other, seen in self._seen.items() if other != name}
+                raise LakeError("its log is gone; restore it from its bucket's versions")
+            return
+        table = self._tables.table(name)
+        actions = pa.table(table.get_add_actions()).select(["path", "size_bytes"])
+        paths, sizes = actions["path"].to_pylist(), actions["size_bytes"].to_pylist()
+        joinable = small(zip(paths, sizes, strict=True), self._now().date() - _ENDED)
+        self._seen = {**self._seen, name: _Seen(table.version(), len(paths), sum(sizes), joinable)}
 
     def metrics(self) -> Iterator[Metric]:
         yield OBJECTS.of(([name], seen.objects) for name, seen in self._seen.items())

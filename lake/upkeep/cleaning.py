@@ -18,7 +18,8 @@ from deltalake.exceptions import CommitFailedError
 from contracts import Contract, system_tables
 from lake import curated, expired, inventory, names
 from lake.commits import commit_order
-from lake.errors import LakeError
+from lake.errors import Fenced, LakeError
+from lake.manifests import load_manifest
 from lake.objects import ObjectInfo, ObjectStore
 from lake.status import Committed, committed
 from lake.tables import DeltaTables, scan
@@ -194,18 +195,30 @@ def _old_checkpoints(store: ObjectStore, feed: str, claim: Committed) -> Iterato
 
 
 def _old_snapshots(store: ObjectStore, feed: str, claim: Committed) -> Iterator[tuple[Item, Callable[[], None]]]:
-    """Sequence states that newer ones have taken over. The state is rebuilt from the newest one that is committed."""
+    """Sequence states that newer ones have taken over. The state is rebuilt from the newest one that is committed.
+
+    A driver that was fenced off or killed leaves one that no manifest names: it goes too, and is none of those kept.
+    """
     newest = (claim.generation, -1 if claim.batch is None else claim.batch)
-    snapshots = sorted(
-        (names.snapshot_of(info.key)[1:], info)
+    committed_ones = [
+        info
         for info in store.list(f"{names.BATCHES}/{feed}/")
-        if info.key.endswith(names.SNAPSHOT_SUFFIX)
-    )
-    committed_ones = [info for place, info in snapshots if place <= newest]
-    if old := committed_ones[:-SNAPSHOTS_KEPT]:
+        if info.key.endswith(names.SNAPSHOT_SUFFIX) and names.snapshot_of(info.key)[1:] <= newest
+    ]
+    named = sorted((info.key for info in committed_ones if _is_named(store, info.key)), key=names.snapshot_of)
+    kept = named[-SNAPSHOTS_KEPT:]
+    if old := [info for info in committed_ones if info.key not in kept]:
         yield _objects(
             store, "old_states", f"{names.BATCHES}/{feed}/", old, "sequence states with newer ones after them"
         )
+
+
+def _is_named(store: ObjectStore, key: str) -> bool:
+    try:
+        manifest = load_manifest(store, names.manifest_key(*names.snapshot_of(key)))
+    except Fenced:  # A seal has the place of the manifest.
+        return False
+    return manifest is not None and manifest.snapshot == key
 
 
 def _objects(

@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from contracts import Contract
-from lake import names
-from lake.manifests import Generation, begin_generation, load_generation
+from lake import expired, names
+from lake.manifests import Generation, begin_generation, load_generation, load_state, put_snapshot
 from lake.objects import ObjectStore
 from lake.sequences import SeqState
 from lake.tables import DeltaTables
@@ -93,6 +93,23 @@ def test_expired_rows_go_and_are_accounted_for(filled: Lake):
     assert found(planned(filled, contracts=contracts)) == set()
 
 
+def test_a_retention_during_a_proof_is_no_loss(filled: Lake, monkeypatch: pytest.MonkeyPatch):
+    """Rows that a retention removes while verify runs, after it has asked what was let go, are no finding."""
+    plan = planned(filled, contracts=keeping(filled, (NOW.date() - DAY).days - 1))
+    load = expired.load
+
+    def loaded(store: ObjectStore, feed: str) -> expired.Expired:
+        known = load(store, feed)
+        monkeypatch.setattr(expired, "load", load)
+        plan.carry_out()
+        return known
+
+    monkeypatch.setattr(expired, "load", loaded)
+    assert_sound(filled)
+    assert filled.rows("receipts") == []
+    assert_sound(filled)
+
+
 def test_a_killed_retention_is_no_loss(filled: Lake):
     """Killed between two tables, a retention leaves no finding, and is finished by the next clean-up."""
     contracts = keeping(filled, (NOW.date() - DAY).days - 1)
@@ -144,14 +161,20 @@ def test_orphans_go_but_never_what_is_decided(filled: Lake):
 
 
 def test_sealed_checkpoints_and_old_states_go(filled: Lake):
-    """Checkpoints of generations before the current one go, and all sequence states but the newest ones."""
+    """Checkpoints of generations before the current one go, and all sequence states but the newest ones that a batch
+    names: what fenced drivers have left is none of those.
+    """
     store = checkpoints(filled)
     for generation in (1, 2):
         store.put(f"ingest/pos.receipts/{generation}/offsets/0", b"v1")
-    for batch in range(5):
-        filled.store.put(names.snapshot_key("pos.receipts", 1, batch), SeqState().encode())
-    assert found(planned(filled)) == set()
-    manifest = names.manifest_key("pos.receipts", 1, 1)
+    states = []
+    for batch in range(2, 7):
+        states.append(put_snapshot(filled.store, "pos.receipts", 1, batch, SeqState({"330:1:x": (1, batch)})))
+        filled.ingest(batch, {}, {0: 20}, starts={0: 20}, snapshot=states[-1])
+    for other in range(3):
+        put_snapshot(filled.store, "pos.receipts", 1, 6, SeqState({"331:1:x": (1, other + 1)}))
+    put_snapshot(filled.store, "pos.receipts", 1, 7, SeqState())
+    manifest = names.manifest_key("pos.receipts", 1, 6)
     known = filled.contracts["pos.receipts"].topic
     begin_generation(
         filled.store,
@@ -165,12 +188,13 @@ def test_sealed_checkpoints_and_old_states_go(filled: Lake):
     plan = planned(filled)
     assert found(plan) == {
         ("old_checkpoints", "ingest/pos.receipts/", 1),
-        ("old_states", "_batches/pos.receipts/", 2),
+        ("old_states", "_batches/pos.receipts/", 6),
     }
     plan.carry_out()
     assert [info.key for info in store.list("ingest/")] == ["ingest/pos.receipts/2/offsets/0"]
-    states = [info.key for info in filled.store.list("_batches/") if info.key.endswith(names.SNAPSHOT_SUFFIX)]
-    assert states == [names.snapshot_key("pos.receipts", 1, batch) for batch in (2, 3, 4)]
+    left = [info.key for info in filled.store.list("_batches/") if info.key.endswith(names.SNAPSHOT_SUFFIX)]
+    assert left == states[2:]
+    assert load_state(filled.store, manifest) == SeqState({"330:1:x": (1, 6)})
 
 
 def _first(lake: Lake) -> Generation:

@@ -4,13 +4,16 @@ import datetime as dt
 import time
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from prometheus_client import CollectorRegistry
 
 from lake.exporter.completeness import Completeness
 from lake.exporter.exporter import Exporter
 from lake.exporter.families import Part
 from lake.exporter.feeds import Feeds
+from lake.exporter.looking import Unseen
 from lake.exporter.quality import Quality
 from lake.exporter.stores import Stores
 from lake.exporter.tables import Tables
@@ -106,6 +109,57 @@ def test_a_store_is_as_it_last_reported(lake: Lake) -> None:
     assert told(part, "tillstream_store_reported_outbox_age_seconds") == {("330",): 12.5}
 
 
+def test_stores_come_and_go(lake: Lake) -> None:
+    """A store that is entered later counts from then on; one that is taken out is not told of any more."""
+    lake.begin(OPERATIONS)
+    lake.ingest(0, {"operations": [reading(0, "heartbeat", 1, minute=5)]}, {0: 1}, feed=OPERATIONS)
+    now = [NOON]
+    part = Stores(own(lake), lake.contracts, lambda: now[0])
+    part.look()
+    heartbeats = "tillstream_store_heartbeat_timestamp_seconds"
+    assert set(told(part, heartbeats)) == {("330",), ("331",)}
+    table = lake.tables.table("dim_stores")
+    row = {"store_id": "999", "name": "New", "time_zone": "UTC", "currency": "USD", "key_generation": 1}
+    write_deltalake(table, pa.Table.from_pylist([row], pa.schema(table.schema().to_arrow())), mode="append")
+    lake.tables.table("dim_stores").delete("store_id = '330'")
+    now[0] += dt.timedelta(hours=3)
+    part.look()
+    assert set(told(part, heartbeats)) == {("331",), ("999",)}
+    assert told(part, heartbeats)["999",] == now[0].timestamp()
+
+
+def test_one_feed_that_cannot_be_seen_hides_no_other(lake: Lake) -> None:
+    """The look fails for one feed, which is told on; the feeds after it are told anew."""
+    lake.begin()
+    lake.begin(OPERATIONS)
+    manifest = lake.ingest(0, receipt_rows(range(3)), {0: 3})
+    part = Feeds(own(lake), lake.contracts)
+    part.look()
+    lake.store._client.delete_object(Bucket=lake.store.bucket, Key=manifest.key)
+    lake.ingest(0, {"operations": [reading(0, "heartbeat", 1, minute=5)]}, {0: 1}, feed=OPERATIONS)
+    with pytest.raises(Unseen, match=r"pos\.receipts: receipts has batch 0"):
+        part.look()
+    assert told(part, "tillstream_feed_batch") == {("pos.receipts",): 0, (OPERATIONS,): 0}
+    lake.store.delete("_batches/store.operations/current.json")
+    with pytest.raises(Unseen, match=r"store\.operations: the pointer to its generation is gone"):
+        part.look()
+    assert (OPERATIONS,) in told(part, "tillstream_feed_batch")
+
+
+def test_a_table_that_is_gone_is_told_of_no_more(lake: Lake) -> None:
+    """Its figures go, the look counts as failed, and the tables after it are counted anew."""
+    lake.begin()
+    lake.ingest(0, receipt_rows(range(3)), {0: 3})
+    part = Tables(own(lake), ["receipt_lines", "receipts"], lambda: NOON)
+    part.look()
+    for info in list(lake.store.list("receipt_lines/_delta_log/")):
+        lake.store.delete(info.key)
+    lake.with_rows("receipts", receipt_rows(range(3, 4), first_seq=9)["receipts"])
+    with pytest.raises(Unseen, match="receipt_lines: its log is gone"):
+        part.look()
+    assert told(part, "tillstream_table_objects") == {("receipts",): 2}
+
+
 def test_a_day_is_complete_when_every_receipt_is_there(lake: Lake) -> None:
     """Registers' days are counted by what has become of the receipts that their newest total counts."""
     refused = quarantine_rows([6])[0] | {"headers": [{"key": "event_id", "value": f"330:2:{EPOCH}:2".encode()}]}
@@ -135,6 +189,21 @@ def test_before_the_first_validation_nothing_is_told_of_it(lake: Lake) -> None:
     part = Quality(own(lake), lambda: NOON)
     part.look()
     assert told(part, "tillstream_quality_expectation_success") == {}
+
+
+def test_an_old_judgement_is_no_news(lake: Lake) -> None:
+    """When nobody validates any more, what was found last is told for two weeks."""
+    row = {"feed": "pos.receipts", "suite": "rows", "table_name": "receipts", "expectation": "unique"}
+    row |= {"severity": "error", "success": True, "violations": 0, "judgement": "1"}
+    row |= {"judged_at": NOON, "judged_on": NOON.date()}
+    uri, options = lake.tables.table_uri("quality_results"), lake.store.storage_options()
+    write_deltalake(uri, pa.Table.from_pylist([row]), storage_options=options)
+    now = [NOON]
+    part = Quality(own(lake), lambda: now[0])
+    for days, results in ((0, 1), (14, 1), (15, 0)):
+        now[0] = NOON + dt.timedelta(days=days)
+        part.look()
+        assert len(told(part, "tillstream_quality_expectation_success")) == results
 
 
 def test_what_was_never_seen_has_an_age(lake: Lake) -> None:

@@ -103,8 +103,8 @@ def accepted(replay: Replay, feed: str) -> dict[str, dict[str, Any]]:
     records = replay.records[feed]
     decoded = Decoder(contracts.load()[feed]).decode(pa.array([record.value for record in records], pa.binary()))
     found: dict[str, dict[str, Any]] = {}
-    for record, reason in zip(records, decoded.reason.to_pylist(), strict=True):
-        if reason is None and record.signed():
+    for record in (records[place] for place in decoded.verdicts.accepted()):
+        if record.signed():
             event = json.loads(record.value or b"")
             found.setdefault(event["event_id"], event)
     return found
@@ -133,9 +133,9 @@ def test_what_is_wrong_is_as_often_as_expected(replay: Replay):
     found: Counter[str] = Counter()
     for feed, records in replay.records.items():
         decoded = Decoder(contracts.load()[feed]).decode(pa.array([record.value for record in records], pa.binary()))
-        for record, reason in zip(records, decoded.reason.to_pylist(), strict=True):
-            if reason is not None:
-                found[reason] += 1
+        for place, record in enumerate(records):
+            if refusal := decoded.verdicts.refused.get(place):
+                found[refusal.reason] += 1
             elif json.loads(record.value or b"")["store_id"].encode() != record.key:
                 found[reasons.KEY_MISMATCH] += 1
             elif SIGNATURE not in record.headers:

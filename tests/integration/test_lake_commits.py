@@ -3,13 +3,15 @@
 import datetime as dt
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import boto3
 import botocore.credentials
 import botocore.session
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from lake.commits import commit_batch, commit_order
 from lake.errors import Fenced, LakeError, ObjectExists, ObjectMissing
@@ -218,6 +220,18 @@ def test_state_is_rebuilt_from_the_chain(lake: Lake) -> None:
     assert load_state(lake.store, None) == SeqState()
 
 
+def test_a_fenced_driver_leaves_the_state_of_the_other(lake: Lake) -> None:
+    """A driver that has planned the same batch otherwise puts another snapshot, and not in place of the one that the
+    manifest names.
+    """
+    snapshot = put_snapshot(lake.store, "pos.receipts", 1, 0, SeqState({KEY: (1, 20)}))
+    put_manifest(lake.store, decided := lake.manifest(0, {}, {}, snapshot=snapshot))
+    put_snapshot(lake.store, "pos.receipts", 1, 0, SeqState({KEY: (1, 30)}))
+    with pytest.raises(Fenced):
+        put_manifest(lake.store, lake.manifest(0, {}, {}))
+    assert load_state(lake.store, decided.key) == SeqState({KEY: (1, 20)})
+
+
 def test_a_broken_chain_is_refused(lake: Lake) -> None:
     """A missing manifest is an error: a state with holes would let duplicates in."""
     manifest = lake.manifest(1, {}, {}, sequences={KEY: (1, 2)})
@@ -275,6 +289,29 @@ def test_a_refusal_names_the_object() -> None:
     nowhere = ObjectStore("s3://no-such-bucket-here", aws=boto3.session.Session())
     with pytest.raises(LakeError, match="s3://no-such-bucket-here/_batches/x could not be written"):
         nowhere.put("_batches/x", b"")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.get("_batches/x"),
+        lambda store: store.put("_batches/x", b""),
+        lambda store: list(store.list("_batches/x")),
+        lambda store: store.delete("_batches/x"),
+    ],
+    ids=["get", "put", "list", "delete"],
+)
+def test_where_nobody_answers_it_says_so(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, ask: Callable[[ObjectStore], object]
+) -> None:
+    """No network and no credentials are errors of the lake's, too: a verb ends with 2, not as if it found a problem."""
+
+    def unreachable(*_: object, **__: object) -> NoReturn:
+        raise EndpointConnectionError(endpoint_url="https://s3")
+
+    monkeypatch.setattr(lake.store._client._endpoint, "make_request", unreachable)
+    with pytest.raises(LakeError, match=f"{lake.store.uri}/_batches/x could not be .*Could not connect"):
+        ask(lake.store)
 
 
 def test_refreshed_credentials_open_tables_again(lake: Lake, aws_account: Account) -> None:

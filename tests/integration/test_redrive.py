@@ -113,7 +113,7 @@ def test_the_state_knows_what_was_brought_in(entered: Lake):
     assert (claim.generation, claim.batch) == (done.generation, None)
     assert claim.end_offsets[PARTITION] == 12
     state = load_state(entered.store, claim.manifest_key)
-    assert all(state.contains(f"{NEW_STORE}:1:{EPOCH}", seq) for seq in (1, 2))
+    assert state.intervals[f"{NEW_STORE}:1:{EPOCH}"] == (1, 2)
 
 
 def test_a_driver_that_still_runs_is_fenced_off(entered: Lake):

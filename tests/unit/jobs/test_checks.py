@@ -4,7 +4,8 @@ import pyarrow as pa
 import pytest
 
 from contracts import reasons
-from jobs.ingest.checks import Stores, Verdicts, check_times, header_values, key_generations
+from contracts.verdicts import Verdicts
+from jobs.ingest.checks import Stores, check_times, header_values, key_generations
 
 STORES = Stores.from_table(
     pa.table(
@@ -29,7 +30,7 @@ def reason(store: str, event_time: dt.datetime, business_date: dt.date) -> str |
     )
     verdicts = Verdicts(1)
     check_times(verdicts, rows, STORES, pa.scalar(NOW, pa.timestamp("us", "UTC")))
-    return verdicts.refused[0][0] if verdicts.refused else None
+    return verdicts.refused[0].reason if verdicts.refused else None
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(120, None), (121, reasons.FUTURE_EVENT_TIME)])

@@ -1,5 +1,6 @@
 """What the exporter makes of what it has read."""
 
+import threading
 from collections.abc import Iterator
 from datetime import date
 
@@ -48,6 +49,7 @@ def test_only_headers_that_name_an_event_are_claims():
     wrong = [
         {"key": "event_id", "value": value} for value in (None, b"", b"x", b"\xff\xfe:1a", f"{REGISTER}:".encode())
     ]
+    wrong.append({"key": "event_id", "value": f"{REGISTER}:{'9' * 5000}".encode()})
     other = {"key": "signature", "value": b"330:1:0123456789ab:5"}
     assert list(claimed([None, [], [other, event], *[[each] for each in wrong]])) == [(REGISTER, 4)]
 
@@ -123,3 +125,61 @@ def test_a_part_is_looked_at_at_its_own_pace(part: Slow, times_as_often: int, le
     """Sooner where nothing was there; more often where a run has less time, but never without the pause."""
     exporter = Exporter([part], CollectorRegistry(), times_as_often, least_pause)
     assert exporter._pause_seconds(part) == expected
+
+
+class Failing(Slow):
+    """A part whose look ends in something that nobody has thought of."""
+
+    name = "failing"
+
+    def look(self) -> None:
+        raise ValueError("a row as nobody has seen one")
+
+
+class Hanging(Slow):
+    """A part whose look does not come back until it is let go."""
+
+    name = "hanging"
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__()
+        self._stop = stop
+
+    def look(self) -> None:
+        self._stop.wait()
+
+
+class Quick(Slow):
+    """A part that says when it was looked at a second time."""
+
+    name = "quick"
+    every_seconds = 0.001
+
+    def __init__(self) -> None:
+        super().__init__(([], 1))
+        self.looks = 0
+        self.again = threading.Event()
+
+    def look(self) -> None:
+        self.looks += 1
+        if self.looks > 1:
+            self.again.set()
+
+
+def test_no_part_holds_up_another():
+    """A part that hangs or fails by a fault of the exporter's own is counted and told of by its age; the others are
+    looked at all the same.
+    """
+    stop, registry, quick = threading.Event(), CollectorRegistry(), Quick()
+    exporter = Exporter([Hanging(stop), Failing(), quick], registry)
+    running = threading.Thread(target=exporter.run, args=(stop,))
+    running.start()
+    try:
+        assert quick.again.wait(30)
+    finally:
+        stop.set()
+        running.join(30)
+    assert not running.is_alive()
+    failures = "tillstream_exporter_look_failures_total"
+    assert registry.get_sample_value(failures, {"part": "failing"}) == 1
+    assert registry.get_sample_value(failures, {"part": "quick"}) == 0

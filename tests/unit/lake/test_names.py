@@ -31,6 +31,8 @@ def test_keys_of_batches_sort_as_the_batches() -> None:
     keys = [names.manifest_key("pos.receipts", 2, batch) for batch in (9, 10, 100_000)]
     assert keys == sorted(keys)
     assert names.batch_of(keys[1]) == ("pos.receipts", 2, 10)
-    assert names.snapshot_key("pos.receipts", 2, 10).startswith(keys[1].removesuffix("json"))
+    snapshot = names.snapshot_key("pos.receipts", 2, 10, b"state")
+    assert snapshot.startswith(keys[1].removesuffix("json"))
+    assert names.snapshot_of(snapshot) == ("pos.receipts", 2, 10)
     assert names.generation_key("pos.receipts") == "_batches/pos.receipts/current.json"
     assert names.application_id("pos.receipts", 2) == "pos.receipts/2"

@@ -142,13 +142,6 @@ def test_split_follows_the_stores() -> None:
         assert {partition_for(key.split(":")[0].encode(), 6) for key in part.intervals} <= {number}
 
 
-def test_contains() -> None:
-    """A state knows which seqs of a register it has seen."""
-    state = SeqState({KEY: (1, 3, 5, 5)})
-    assert [seq for seq in range(8) if state.contains(KEY, seq)] == [1, 2, 3, 5]
-    assert not state.contains("331:1:0123456789ab", 1)
-
-
 def test_register_keys() -> None:
     """A register's key is its event_ids without their seq."""
     columns = (pa.array([text]) for text in ("330", "1", "0123456789ab"))

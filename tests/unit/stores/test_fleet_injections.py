@@ -55,8 +55,8 @@ def good() -> Message:
 
 def decode(message: Message) -> str | None:
     feed = next(feed for feed, contract in CONTRACTS.items() if contract.topic.name == message.topic)
-    reason: str | None = Decoder(CONTRACTS[feed]).decode(pa.array([message.value], pa.binary())).reason[0].as_py()
-    return reason
+    refused = Decoder(CONTRACTS[feed]).decode(pa.array([message.value], pa.binary())).verdicts.refused
+    return refused[0].reason if refused else None
 
 
 def test_the_pattern_is_right():
