@@ -4,7 +4,7 @@ needs all that a stream needs: `tillstream quarantine redrive`, `tillstream repl
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -28,6 +28,7 @@ from lake.cli import quarantine
 from lake.objects import ObjectStore
 from lake.places import Place
 from lake.quarantine import find
+from lake.sequences import HIGHEST_SEQ, MAX_AHEAD
 from lake.settings import LakeSettings
 from lake.status import Committed, committed
 from lake.tables import DeltaTables
@@ -103,33 +104,76 @@ def rebuild(feed: str, accept_new_topic: bool, accept_loss: bool, as_data: bool)
 @click.option("--feed", help="All of this feed, or those of it that the other options choose.")
 @click.option("--reason", help="With --feed: only what was refused for this reason.")
 @click.option("--store", help="With --feed: only with this store as the message's key.")
+@click.option(
+    "--accept-far-ahead",
+    is_flag=True,
+    help="Believe also a seq that is more than 100,000 ahead of its register's (seq_far_ahead).",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would become of them.")
 @_json
 def redrive(
-    places: tuple[str, ...], feed: str | None, reason: str | None, store: str | None, dry_run: bool, as_data: bool
+    places: tuple[str, ...],
+    feed: str | None,
+    reason: str | None,
+    store: str | None,
+    accept_far_ahead: bool,
+    dry_run: bool,
+    as_data: bool,
 ) -> None:
     """Bring quarantined messages into the tables, once what was wrong is put right: the contract, the store's entry.
 
     Each is judged again as it came and committed under its original offset; nothing is published. The feed's stream is
     ended by that and must be started again, as after a rebuild. Doing it twice changes nothing.
 
-    Exit 0: all of them are in the tables now; 1: some are refused again, each with its reason.
+    Exit 0: all of them are in the tables now; 1: some are left in quarantine, each with its reason, or were not there;
+    2: none of them was there.
     """
     if bool(places) == bool(feed):
         raise click.UsageError("name either messages (topic:partition:offset) or --feed")
+    if places and (reason or store):
+        raise click.UsageError("--reason and --store choose among those of --feed")
     tables = _tables()
-    chosen = [Place.parse(each) for each in places] if places else _found(tables, feed, reason, store)
     outcomes = {}
-    for contract in contracts.load().values():
-        if own := [place for place in chosen if place.topic == contract.topic.name]:
-            job = Redrive(contract, tables, Topics(KafkaSettings.from_env()), master_key())
-            outcomes[contract.feed] = job.run(own, dry=dry_run)
+    for contract, own in _chosen(tables, places, feed, reason, store):
+        job = Redrive(
+            contract,
+            tables,
+            Topics(KafkaSettings.from_env()),
+            master_key(),
+            max_ahead=HIGHEST_SEQ if accept_far_ahead else MAX_AHEAD,
+        )
+        outcomes[contract.feed] = job.run(own, dry=dry_run)
     _print_redriven(outcomes, dry_run=dry_run, as_data=as_data)
-    sys.exit(1 if any(outcome.refused for outcome in outcomes.values()) else 0)
+    sys.exit(_exit_code(outcomes.values()))
 
 
-def _found(tables: DeltaTables, feed: str | None, reason: str | None, store: str | None) -> list[Place]:
-    return [each.place for each in find(tables, feed, reason, store)]
+def _chosen(
+    tables: DeltaTables, places: Sequence[str], feed: str | None, reason: str | None, store: str | None
+) -> list[tuple[Contract, list[Place]]]:
+    """The messages that are meant, by feed; a feed without any is left out."""
+    if feed:
+        found = [each.place for each in find(tables, _contract(feed).feed, reason, store)]
+        return [(_contract(feed), found)] if found else []
+    named = [Place.parse(each) for each in places]
+    topics = {contract.topic.name: contract for contract in contracts.load().values()}
+    if foreign := sorted({place.topic for place in named} - topics.keys()):
+        raise click.UsageError(f"no feed has topic {', '.join(foreign)}; there are {', '.join(topics)}")
+    return [
+        (contract, own)
+        for topic, contract in topics.items()
+        if (own := [place for place in named if place.topic == topic])
+    ]
+
+
+def _exit_code(outcomes: Collection[Redriven]) -> int:
+    if not any(_is_of_quarantine(each) for each in outcomes):
+        return 2
+    return 1 if any(each.refused or each.absent for each in outcomes) else 0
+
+
+def _is_of_quarantine(outcome: Redriven) -> bool:
+    """Whether anything that was asked for was found there."""
+    return bool(outcome.accepted or outcome.duplicates or outcome.finished or outcome.refused)
 
 
 def _print_redriven(outcomes: Mapping[str, Redriven], *, dry_run: bool, as_data: bool) -> None:
@@ -137,6 +181,8 @@ def _print_redriven(outcomes: Mapping[str, Redriven], *, dry_run: bool, as_data:
         feeds = {name: _redriven(each) for name, each in outcomes.items()}
         click.echo(json.dumps({"dry_run": dry_run, "feeds": feeds}))
         return
+    if not outcomes:
+        click.echo("nothing of that is in quarantine")
     for name, outcome in outcomes.items():
         _show_redriven(name, outcome, dry_run=dry_run)
 
@@ -147,6 +193,8 @@ def _redriven(outcome: Redriven) -> dict[str, object]:
         "duplicates": [str(place) for place in outcome.duplicates],
         "finished": [str(place) for place in outcome.finished],
         "refused": [_refused(each) for each in outcome.refused],
+        "left": len(outcome.refused),
+        "absent": [str(place) for place in outcome.absent],
         "generation": outcome.generation,
     }
 
@@ -157,11 +205,16 @@ def _refused(refused: Refused) -> dict[str, str]:
 
 def _show_redriven(feed: str, outcome: Redriven, *, dry_run: bool) -> None:
     verb = "would become" if dry_run else "became"
-    click.echo(f"{feed}: {len(outcome.accepted)} {verb} rows, {len(outcome.duplicates)} {verb} duplicates")
+    click.echo(
+        f"{feed}: {len(outcome.accepted)} {verb} rows, {len(outcome.duplicates)} {verb} duplicates, "
+        f"{len(outcome.refused)} left in quarantine, {len(outcome.absent)} absent from it"
+    )
     if outcome.finished:
         click.echo(f"{len(outcome.finished)} were in the tables already, and left quarantine")
     for each in outcome.refused:
         click.echo(f"{each.place} stays in quarantine: {each.reason}: {each.detail}")
+    for place in outcome.absent:
+        click.echo(f"{place} is not in quarantine; what became of it: tillstream explain {place}")
     if outcome.generation is not None:
         click.echo(f"the stream goes on in generation {outcome.generation}: start it again")
 

@@ -9,10 +9,11 @@ running it again.
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
+from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, PostCommitHookProperties
@@ -36,13 +37,13 @@ from jobs.refused import Refused
 from lake.commits import commit_batch
 from lake.manifests import BatchManifest, DataObject, OffsetRange, load_state, put_manifest
 from lake.places import Place
-from lake.sequences import Intervals, merge
+from lake.sequences import MAX_AHEAD, Intervals, merge
 from lake.status import Committed, committed
 from lake.tables import DeltaTables, scan
 from tillstream import __version__
 
 _PLACE = ("kafka_partition", "kafka_offset")
-_MESSAGE = (*_PLACE, "kafka_timestamp", "key", "payload", "headers")
+_MESSAGE = ("topic", "kafka_topic_id", *_PLACE, "kafka_timestamp", "key", "payload", "headers", "reason")
 _STORES = ["store_id", "time_zone", "key_generation"]
 _ATTEMPTS = 5
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
@@ -51,15 +52,27 @@ _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_lo
 @dataclass(frozen=True)
 class Redriven:
     """`accepted` became rows, `duplicates` were in the tables already; `finished` had been brought in by a run that was
-    killed before it could take them out of quarantine. `generation` is where the stream goes on, None where it was left
-    alone.
+    killed before it could take them out of quarantine. `refused` are left there, each with its reason of now; `absent`
+    were asked for and are not in quarantine. `generation` is where the stream goes on, None where it was left alone.
     """
 
     accepted: tuple[Place, ...] = ()
     duplicates: tuple[Place, ...] = ()
     refused: tuple[Refused, ...] = ()
     finished: tuple[Place, ...] = ()
+    absent: tuple[Place, ...] = ()
     generation: int | None = None
+
+
+@dataclass(frozen=True)
+class _Quarantined:
+    """What quarantine has of what was asked for: `messages` as the stream's tasks get them, in the order of offsets;
+    `former` are of a topic before the stream's own, to which nothing can be committed.
+    """
+
+    messages: pa.Table
+    former: tuple[Refused, ...]
+    absent: tuple[Place, ...]
 
 
 @dataclass(frozen=True)
@@ -72,30 +85,32 @@ class _Decided:
 
 @dataclass
 class Redrive:
-    """`master` is the key that the stores' keys derive from. `tables` must be the caller's own."""
+    """`master` is the key that the stores' keys derive from. `tables` must be the caller's own. `max_ahead` is how far
+    a seq may be ahead of its register's highest one.
+    """
 
     contract: Contract
     tables: DeltaTables
     topics: Topics
     master: bytes
+    max_ahead: int = MAX_AHEAD
     on_step: Callable[[str], None] = field(default=lambda _: None)
 
     def run(self, places: Sequence[Place], *, dry: bool = False) -> Redriven:
         """Bring in what is accepted now; with `dry`, only say what would be. Places that are not in quarantine are
-        passed over: doing it twice changes nothing.
+        passed over and named: doing it twice changes nothing.
         """
         claim = self._claim()
-        messages = self._messages(claim, places)
-        finished = self._brought_in(claim, messages)
-        waiting = _without(messages, finished)
-        decided = self._decide(claim, waiting)
-        outcome = self._outcome(decided, finished)
-        if dry:
-            return outcome
-        if outcome.accepted or outcome.duplicates:
-            return self._bring_in(waiting, finished)
-        self._take_out(claim, finished)
-        return outcome
+        found = self._quarantined(claim, places)
+        finished = self._brought_in(claim, found.messages)
+        waiting = _without(found.messages, finished)
+        outcome = self._outcome(self._decide(claim, waiting), finished)
+        if not dry:
+            if outcome.accepted or outcome.duplicates:
+                outcome = self._bring_in(waiting, finished)
+            else:
+                self._take_out(claim, finished)
+        return replace(outcome, refused=(*found.former, *outcome.refused), absent=found.absent)
 
     def _bring_in(self, waiting: pa.Table, finished: tuple[Place, ...]) -> Redriven:
         """Seal, decide again by the state that is final then, commit, and let the stream go on."""
@@ -125,28 +140,22 @@ class Redrive:
             raise IngestError(f"{self.contract.feed} was never ingested. Nothing was changed; start its stream.")
         return claim
 
-    def _messages(self, claim: Committed, places: Sequence[Place]) -> pa.Table:
-        """The quarantined ones of these places, in the order of offsets, as the stream's tasks get them."""
-        wanted = {(place.partition, place.offset) for place in places if place.topic == claim.topic}
-        condition = f"feed = '{self.contract.feed}' AND kafka_topic_id = '{claim.topic_id}'"
-        found = [
-            row
-            for batch in scan(self.tables.table(system_tables.QUARANTINE), _MESSAGE, condition)
-            for row in batch.to_pylist()
-            if (row["kafka_partition"], row["kafka_offset"]) in wanted
-        ]
-        rows_ = (
-            {
-                "partition": row["kafka_partition"],
-                "offset": row["kafka_offset"],
-                "timestamp": row["kafka_timestamp"],
-                "key": row["key"],
-                "value": row["payload"],
-                "headers": row["headers"] or [],
-            }
-            for row in sorted(found, key=lambda row: (row["kafka_partition"], row["kafka_offset"]))
-        )
-        return as_table(rows_, datetime.now(UTC))
+    def _quarantined(self, claim: Committed, places: Sequence[Place]) -> _Quarantined:
+        wanted = set(places)
+        found, former = [], []
+        for batch in scan(self.tables.table(system_tables.QUARANTINE), _MESSAGE, f"feed = '{self.contract.feed}'"):
+            for row in batch.to_pylist():
+                place = Place(row["topic"], row["kafka_partition"], row["kafka_offset"])
+                if place not in wanted:
+                    continue
+                if row["kafka_topic_id"] == claim.topic_id:
+                    found.append(row)
+                else:
+                    detail = f"its topic is no more ({row['kafka_topic_id']}; the stream reads {claim.topic_id})"
+                    former.append(Refused(place, row["reason"], detail))
+        there = {Place(row["topic"], row["kafka_partition"], row["kafka_offset"]) for row in found}
+        absent = wanted - there - {each.place for each in former}
+        return _Quarantined(_as_messages(found), tuple(former), tuple(sorted(absent)))
 
     def _brought_in(self, claim: Committed, messages: pa.Table) -> tuple[Place, ...]:
         """Those that are in the tables already."""
@@ -167,7 +176,7 @@ class Redrive:
         states = load_state(self.tables.store, claim.manifest_key).split(claim.partitions)
         stores = checks.Stores.from_table(self.tables.table("dim_stores").to_pyarrow_table(columns=_STORES))
         kept = KeptRows(self.tables.store, self.tables, self.contract.parent.name)
-        sorter = Sorter(Decoder(self.contract), Signatures(self.master), kept.find)
+        sorter = Sorter(Decoder(self.contract), Signatures(self.master), kept.find, max_ahead=self.max_ahead)
         decided = []
         for partition in sorted(set(messages["partition"].to_pylist())):
             own = messages.filter(pa.compute.equal(messages["partition"], partition)).combine_chunks()
@@ -260,6 +269,21 @@ class Redrive:
                     ) from error
             else:
                 return
+
+
+def _as_messages(found: Sequence[Mapping[str, Any]]) -> pa.Table:
+    rows_ = (
+        {
+            "partition": row["kafka_partition"],
+            "offset": row["kafka_offset"],
+            "timestamp": row["kafka_timestamp"],
+            "key": row["key"],
+            "value": row["payload"],
+            "headers": row["headers"] or [],
+        }
+        for row in sorted(found, key=lambda row: (row["kafka_partition"], row["kafka_offset"]))
+    )
+    return as_table(rows_, datetime.now(UTC))
 
 
 def _places(topic: str, messages: pa.Table) -> list[Place]:

@@ -29,7 +29,7 @@ Numbers = npt.NDArray[np.int64]
 # Registers are laid one after the other on one axis, each with room for this many seqs, so that numpy can treat the
 # intervals of all of them at once. 2**23 registers fit into one task, 2**40 seqs into one register.
 _ROOM_BITS = 40
-_HIGHEST_SEQ = 2**_ROOM_BITS - 2
+HIGHEST_SEQ = 2**_ROOM_BITS - 2
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,17 @@ class SeqState:
     def __len__(self) -> int:
         return len(self.intervals)
 
-    def claim(self, registers: pa.Array, seqs: Numbers) -> Claim:
+    def claim(self, registers: pa.Array, seqs: Numbers, max_ahead: int = MAX_AHEAD) -> Claim:
         """Tell new events from those seen and those too far ahead, as if they came one by one in the order given.
 
         `registers` (keys, without null) and `seqs` are of one length. An event is too far ahead if its seq exceeds
-        the highest accepted so far by more than MAX_AHEAD; it is not seen by that.
+        the highest accepted so far by more than `max_ahead`, or HIGHEST_SEQ; it is not seen by that.
         """
         encoded = registers.dictionary_encode()
         codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
         known = [self.intervals.get(key, ()) for key in encoded.dictionary.to_pylist()]
-        too_far = _too_far(codes, seqs, np.array([bounds[-1] if bounds else 0 for bounds in known], np.int64))
+        highest = np.array([bounds[-1] if bounds else 0 for bounds in known], np.int64)
+        too_far = _too_far(codes, seqs, highest, max_ahead)
         places = np.where(too_far, 0, (codes << _ROOM_BITS) + seqs)
         firsts, lasts = _laid_out(known)
         before = _within(places, firsts, lasts) & ~too_far
@@ -140,15 +141,15 @@ def merge(deltas: Iterable[Intervals]) -> Intervals:
     return _union(list(deltas))
 
 
-def _too_far(codes: Numbers, seqs: Numbers, highest: Numbers) -> Flags:
-    too_far: Flags = (seqs > _HIGHEST_SEQ) | (seqs < 1)
-    suspects = np.unique(codes[seqs > highest[codes] + MAX_AHEAD])
+def _too_far(codes: Numbers, seqs: Numbers, highest: Numbers, max_ahead: int) -> Flags:
+    too_far: Flags = (seqs > HIGHEST_SEQ) | (seqs < 1)
+    suspects = np.unique(codes[seqs > highest[codes] + max_ahead])
     if not len(suspects):
         return too_far
     # Whether an event is too far depends on those before it, but only within registers that have leapt at all.
     for place in np.flatnonzero(np.isin(codes, suspects)).tolist():
         code, seq = codes[place], seqs[place]
-        if seq > highest[code] + MAX_AHEAD:
+        if seq > highest[code] + max_ahead:
             too_far[place] = True
         elif not too_far[place]:
             highest[code] = max(highest[code], seq)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts import Contract
-from lake.errors import LakeError
+from lake.errors import Fenced, LakeError
 from lake.manifests import BatchManifest, Generation, load_generation, load_manifest
 from lake.names import manifest_key
 from lake.objects import ObjectStore
@@ -71,6 +71,24 @@ def committed(tables: DeltaTables, contract: Contract) -> Committed | None:
         manifest=manifest,
         current=generation,
     )
+
+
+def undone(store: ObjectStore, claim: Committed) -> list[BatchManifest]:
+    """The batches of the feed that are decided and not committed, in order: a driver or a redrive that was killed may
+    have left one, and whoever comes next commits it.
+    """
+    found: list[BatchManifest] = []
+    batch = 0 if claim.batch is None else claim.batch + 1
+    while manifest := _decided(store, manifest_key(claim.feed, claim.generation, batch + len(found))):
+        found.append(manifest)
+    return found
+
+
+def _decided(store: ObjectStore, key: str) -> BatchManifest | None:
+    try:
+        return load_manifest(store, key)
+    except Fenced:
+        return None
 
 
 def eras(store: ObjectStore, claim: Committed) -> list[Era]:

@@ -11,6 +11,11 @@ from contracts import Contract, system_tables
 from lake.errors import LakeError, Unreadable
 from lake.objects import ObjectStore
 
+# A checkpoint of the log forgets removals older than this, Delta's default being a week. While they are remembered an
+# object that was replaced is known as such: the clean-up may be late, and `verify` takes it for no stranger.
+TOMBSTONES_KEPT = "interval 60 days"
+_PROPERTIES = {"delta.deletedFileRetentionDuration": TOMBSTONES_KEPT}
+
 
 @dataclass(frozen=True)
 class TableDefinition:
@@ -115,8 +120,8 @@ class DeltaTables:
         return self._handles[name]
 
     def ensure(self, definition: TableDefinition) -> None:
-        """Create the table, or add the columns that the contract has gained. Raise LakeError where a column's type
-        or the partitioning differs: such a change needs a new table.
+        """Create the table, or add the columns that the contract has gained and the properties it lacks. Raise
+        LakeError where a column's type or the partitioning differs: such a change needs a new table.
         """
         wanted = Schema.from_arrow(definition.schema)
         # Neither reader nor writer features are asked for: Athena, Trino and DuckDB read these tables.
@@ -127,6 +132,7 @@ class DeltaTables:
                 mode="ignore",
                 partition_by=list(definition.partition_columns),
                 storage_options=self.store.storage_options(),
+                configuration=_PROPERTIES,
             )
         handle = self.table(definition.name)
         present = {field.name: field for field in handle.schema().fields}
@@ -138,6 +144,8 @@ class DeltaTables:
             )
         if added := [field for field in wanted.fields if field.name not in present]:
             handle.alter.add_columns(added)
+        if not _PROPERTIES.items() <= handle.metadata().configuration.items():
+            handle.alter.set_table_properties(_PROPERTIES)
 
 
 def scan(table: DeltaTable, columns: Sequence[str], predicate: str | None = None) -> Iterator[pa.RecordBatch]:

@@ -14,7 +14,6 @@ from lake import accounting, curated, expired, inventory
 from lake.accounting import Fault, Partition, Span
 from lake.commits import commit_order
 from lake.errors import Unreadable
-from lake.names import ObjectName
 from lake.status import Committed, Era, committed, eras
 from lake.tables import DeltaTables, scan
 from topics.connection import Connection
@@ -257,13 +256,10 @@ def _curated_findings(tables: DeltaTables) -> Iterator[Finding]:
         )
 
 
-Pending = Callable[[ObjectName], bool]
-
-
 def _inventoried(
     tables: DeltaTables, contracts: Mapping[str, Contract], claims: Mapping[str, Committed]
-) -> Iterator[tuple[str, Pending]]:
-    pending = inventory.pending_behind(claims.values())
+) -> Iterator[tuple[str, inventory.Pending]]:
+    pending = inventory.Pending.of(tables.store, claims.values())
     own = [table.name for feed in claims for table in contracts[feed].tables]
     for name in [*own, *(system_tables.SCHEMAS if claims else ())]:
         yield name, pending

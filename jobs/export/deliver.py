@@ -34,26 +34,27 @@ def deliver(spark: SparkSession, tables: DeltaTables, order: Order, dates: Itera
     known = newest(tables.store, order)
     made = []
     for dt in sorted(dates):
-        of_date = parent.of_date(dt)
-        if not of_date.objects.num_rows or (dt in known and known[dt].source_digest == _digest(of_date)):
+        of_date = parent.of_date(dt), source.of_date(dt)
+        if not of_date[0].objects.num_rows or (dt in known and known[dt].source_digest == _digest(*of_date)):
             continue
-        made.append(_deliver(spark, tables.store, order, dt, of_date, source.of_date(dt)))
+        made.append(_deliver(spark, tables.store, order, dt, *of_date))
     return made
 
 
 def _deliver(
     spark: SparkSession, store: ObjectStore, order: Order, dt: date, parent: Snapshot, source: Snapshot
 ) -> Manifest:
-    folder = order.folder(dt, parent.version)
+    version = _version(parent, source)
+    folder = order.folder(dt, version)
     parts = _write(_rows(spark, order, parent, source), order, folder, store.uri)
     manifest = Manifest(
         table=order.table.name,
         format=order.export.format,
         business_date=dt.isoformat(),
-        version=parent.version,
+        version=version,
         feed=order.contract.feed,
         contract_version=order.contract.version,
-        source_digest=_digest(parent),
+        source_digest=_digest(parent, source),
         columns=tuple(
             {"name": field.column, "type": field.type, "description": field.description} for field in order.fields
         ),
@@ -106,6 +107,12 @@ def _write(rows: DataFrame, order: Order, folder: str, lake_uri: str) -> tuple[P
     return tuple(Part(**row) for row in written.sort_by("name").to_pylist())
 
 
-def _digest(parent: Snapshot) -> str:
-    """Stands for the objects that decide which rows there are."""
-    return hashlib.sha256("\n".join(parent.objects["path"].to_pylist()).encode()).hexdigest()
+def _version(parent: Snapshot, source: Snapshot) -> int:
+    """Rises with either table: the rows of a child change by a replay without a change of their parent."""
+    return parent.version if source is parent else parent.version + source.version
+
+
+def _digest(parent: Snapshot, source: Snapshot) -> str:
+    """Stands for the objects that decide which rows there are, and what is in them."""
+    paths = [f"{each.uri}/{path}" for each in (parent, source) for path in each.objects["path"].to_pylist()]
+    return hashlib.sha256("\n".join(paths).encode()).hexdigest()

@@ -3,7 +3,8 @@
     exports/<table>.<format>/dt=<business date>/version=<n>/part-<number>.<digest>.<format>
     exports/<table>.<format>/dt=<business date>/version=<n>/_SUCCESS.json
 
-n is the version of the feed's parent table that decided which rows are in. A reader takes the highest version that has
+n is the version of the feed's parent table, which decides which rows are in; for a child table its own version is
+added, so that n rises when the rows of either change. A reader takes the highest version that has
 a manifest, and only the objects it names: a folder without one is the trace of a run that did not finish.
 """
 
@@ -55,7 +56,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """`source_digest` stands for the objects of the parent table: the same digest, the same rows."""
+    """`source_digest` stands for the objects of the parent table and of the table itself: the same digest, the same
+    rows.
+    """
 
     table: str
     format: str

@@ -20,7 +20,7 @@ from jobs.ingest.checks import (
 )
 from jobs.ingest.kept import Kept, Suspect
 from jobs.ingest.signatures import Signatures
-from lake.sequences import Bounds, SeqState, register_keys
+from lake.sequences import MAX_AHEAD, Bounds, SeqState, register_keys
 
 FindKept = Callable[[Iterable[Suspect], int], Mapping[str, Kept]]
 
@@ -66,7 +66,7 @@ class Sorter:
     """The checks of one feed, in their order: the payload, who sent it, when, and whether it came before.
 
     `generations` of a store's key are accepted: the stream takes the newest two, a replay all of them, as what it reads
-    was accepted when it was new.
+    was accepted when it was new. A seq more than `max_ahead` beyond its register's highest one is refused.
     """
 
     def __init__(
@@ -76,11 +76,13 @@ class Sorter:
         find_kept: FindKept,
         *,
         generations: int = GENERATIONS_ACCEPTED,
+        max_ahead: int = MAX_AHEAD,
     ) -> None:
         self._decoder = decoder
         self._signatures = signatures
         self._find_kept = find_kept
         self._generations = generations
+        self._max_ahead = max_ahead
 
     def sort_out(self, chunks: Iterable[pa.Table], stores: Stores, state: SeqState, partitions: int) -> Sorted:
         """`chunks` hold one range of one partition in the order of offsets, with the columns of `source.messages`."""
@@ -122,7 +124,7 @@ class Sorter:
         fine = verdicts.accepted()
         registers = register_keys(*(decoded[name].combine_chunks() for name in ("store_id", "register_id", "epoch")))
         seqs = decoded["seq"].to_numpy().astype(np.int64)
-        claim = state.claim(registers, seqs)
+        claim = state.claim(registers, seqs, self._max_ahead)
         found = Verdicts(len(fine))
         found.refuse_where(
             claim.too_far,

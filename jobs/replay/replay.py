@@ -176,8 +176,14 @@ class Replay:
 
     def _commit(self, changes: Collection[Change], span: Span) -> dict[str, int]:
         said = {"replayed": ",".join(sorted(map(str, span.dates))), "stores": ",".join(sorted(span.stores)) or "all"}
+        self.on_step("writing what differs")
+        # All of it before the first commit: whoever joins the tables then sees old and new for a moment only.
+        written = [replacing.put(self.tables, each) for each in changes]
         self.on_step("committing")
-        versions = {each.table: replacing.commit(self.tables, each, said) for each in changes}
+        versions = {
+            each.table: replacing.commit(self.tables, each, made, said)
+            for each, made in zip(changes, written, strict=True)
+        }
         return {table: version for table, version in versions.items() if version is not None}
 
 

@@ -64,8 +64,8 @@ class Standing:
 
     @classmethod
     def of(cls, tables: DeltaTables, contract: Contract, claim: Committed, span: Span) -> Self:
+        """The rows are those of the version the claim was read from: what is committed meanwhile is none of ours."""
         parent = contract.parent.name
-        tables.refresh(parent)
         found, lost = [], []
         for each in logged(tables, parent, span.dates):
             rows = _read(tables, parent, each)

@@ -1,15 +1,16 @@
-"""One step of the rollup: from the commits of `receipts` since the last step to one commit of the curated table.
+"""One step of the rollup: from the commits of `receipts` and their lines since the last step to one commit of the
+curated table.
 
-Progress is in the curated table's own log: the commit that replaces the touched hours also carries the version of
-`receipts` it was computed from, as Delta's application transaction. A step that was killed has either been committed
+Progress is in the curated table's own log: the commit that replaces the touched hours also carries the versions of the
+raw tables it was computed from, as Delta's application transactions. A step that was killed has either been committed
 whole, and is not repeated, or not at all, and is. Two drivers cannot both commit: Delta refuses the second one with the
-same application. The application's name holds the id of the raw table, so that a table made anew is computed anew.
+same application. An application's name holds the id of its raw table, so that a table made anew is computed anew.
 """
 
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Self
@@ -33,15 +34,15 @@ from jobs.rollup.sales_per_minute import (
     TABLE,
     sales_per_minute,
 )
-from jobs.rollup.touched import touched_hours
+from jobs.rollup.touched import hours_outside_batches, touched_hours
 from lake.errors import Fenced, ObjectMissing
 from lake.names import rollup_id
 from lake.objects import ObjectStore
 from lake.tables import DeltaTables
 from tillstream import __version__
 
-RAW = "receipts"
-SOURCES = (RAW, "receipt_lines", "dim_stores", "dim_products")
+RAW, LINES = "receipts", "receipt_lines"
+SOURCES = (RAW, LINES, "dim_stores", "dim_products")
 _CHECKPOINT_EVERY = 100
 _ATTEMPTS = 5
 # Clean-up is a job of its own, because the rollup may not delete; a checkpoint's failure is not the commit's.
@@ -72,7 +73,7 @@ class Sources:
         """The receipts of this version. Lines that came after them belong to none of them."""
         return cls(
             receipts=Snapshot.of(tables.at_version(RAW, version)),
-            lines=Snapshot.of(tables.table("receipt_lines")),
+            lines=Snapshot.of(tables.table(LINES)),
             stores=tables.table("dim_stores").to_pyarrow_table(columns=list(STORE_COLUMNS)),
             products=tables.table("dim_products").to_pyarrow_table(columns=list(PRODUCT_COLUMNS)),
         )
@@ -89,21 +90,22 @@ class Done:
 
 
 def step(spark: SparkSession, tables: DeltaTables) -> Done | None:
-    """Bring the curated table up to the newest receipts. None if they touched nothing.
+    """Bring the curated table up to the newest receipts and lines. None if they touched nothing.
 
     Raises Fenced where another rollup committed meanwhile, RollupError where the money would not be the raw money.
     Either way the curated table is as the last commit left it.
     """
     curated = tables.table(TABLE)
-    if not _behind(curated, Snapshot.of(tables.table(RAW))):
+    if not any(_behind(curated, tables.table(name)) for name in (RAW, LINES)):
         return None
     sources = Sources.pin(tables)
-    hours = _changed_hours(curated, sources.receipts, tables.store)
+    hours = _changed_hours(curated, sources, tables.store)
     if not hours:
+        _follow_lines(curated, sources)
         return None
     written = _compute(spark, sources, hours, tables.store.uri)
     _check(sources.receipts, hours, written)
-    _commit(curated, sources.receipts, hours, written)
+    _commit(curated, sources.receipts, hours, written, lines=sources.lines)
     return _done(sources, hours, written)
 
 
@@ -112,14 +114,14 @@ def backfill(spark: SparkSession, tables: DeltaTables, dates: Collection[date]) 
     yet. Hours that come out as they are stay the objects they are. Raises as `step` does.
     """
     curated = tables.table(TABLE)
-    version = curated.transaction_version(_application(Snapshot.of(tables.table(RAW))))
+    version = _reached(curated, Snapshot.of(tables.table(RAW)))
     if version is None:
         return None
     sources = Sources.at(tables, version)
     hours = {each for each in sources.receipts.hours() | Snapshot.of(curated).hours() if each.dt in dates}
     written = _compute(spark, sources, hours, tables.store.uri) if hours else []
     _check(sources.receipts, hours, written)
-    _commit(curated, sources.receipts, hours, written)
+    _commit(curated, sources.receipts, hours, written, lines=sources.lines, follows=False)
     return _done(sources, hours, written)
 
 
@@ -132,25 +134,47 @@ def _done(sources: Sources, hours: set[Hour], written: list[dict[str, Any]]) -> 
     )
 
 
-def _application(receipts: Snapshot) -> str:
-    return rollup_id(TABLE, receipts.table_id)
+def _application(source: Snapshot) -> str:
+    return rollup_id(TABLE, source.table_id)
 
 
-def _behind(curated: DeltaTable, receipts: Snapshot) -> bool:
-    done = curated.transaction_version(_application(receipts))
-    return done is None or done < receipts.version
+def _reached(curated: DeltaTable, source: Snapshot) -> int | None:
+    """The version of a raw table that the curated table was computed from; None where it does not follow it yet."""
+    return curated.transaction_version(_application(source))
 
 
-def _changed_hours(curated: DeltaTable, receipts: Snapshot, store: ObjectStore) -> set[Hour]:
-    """The hours that changed since the last step; all there are, if there was none or the log since then is gone."""
-    done = curated.transaction_version(_application(receipts))
+def _behind(curated: DeltaTable, source: DeltaTable) -> bool:
+    done = curated.transaction_version(rollup_id(TABLE, str(source.metadata().id)))
+    return done is None or done < source.version()
+
+
+def _changed_hours(curated: DeltaTable, sources: Sources, store: ObjectStore) -> set[Hour]:
+    """The hours that changed since the last step; all there are, if there was none or the log since then is gone.
+
+    Lines that a batch commits belong to receipts that it commits after them, whose log names the same hours; what
+    changes lines alone, as a replay may, is no batch. A table that did not follow lines so far begins at those of now.
+    """
+    receipts, lines = sources.receipts, sources.lines
+    done, done_lines = _reached(curated, receipts), _reached(curated, lines)
     try:
         if done is not None:
-            keys = [f"{RAW}/_delta_log/{version:020d}.json" for version in range(done + 1, receipts.version + 1)]
-            return touched_hours(store.get(key) for key in keys)
-    except ObjectMissing:
-        log.info("the log of %s since version %s is gone; every hour is computed anew", RAW, done)
+            hours = touched_hours(_commits(store, RAW, done, receipts.version))
+            if done_lines is not None:
+                hours |= hours_outside_batches(_commits(store, LINES, done_lines, lines.version))
+            return hours
+    except ObjectMissing as error:
+        log.info("a log since the last step is gone (%s); every hour is computed anew", error)
     return receipts.hours() | Snapshot.of(curated).hours()
+
+
+def _commits(store: ObjectStore, name: str, after: int, until: int) -> Iterator[bytes]:
+    return (store.get(f"{name}/_delta_log/{version:020d}.json") for version in range(after + 1, until + 1))
+
+
+def _follow_lines(curated: DeltaTable, sources: Sources) -> None:
+    """Note where to follow lines from, in a table whose rollup did not follow them yet."""
+    if _reached(curated, sources.receipts) is not None and _reached(curated, sources.lines) is None:
+        _commit(curated, sources.receipts, set(), [], lines=sources.lines)
 
 
 def _compute(spark: SparkSession, sources: Sources, hours: set[Hour], lake_uri: str) -> list[dict[str, Any]]:
@@ -197,16 +221,26 @@ def _check(receipts: Snapshot, hours: set[Hour], written: list[dict[str, Any]]) 
         )
 
 
-def _commit(curated: DeltaTable, receipts: Snapshot, hours: set[Hour], written: list[dict[str, Any]]) -> None:
+def _commit(
+    curated: DeltaTable,
+    receipts: Snapshot,
+    hours: set[Hour],
+    written: list[dict[str, Any]],
+    *,
+    lines: Snapshot,
+    follows: bool = True,
+) -> None:
     """Replace these hours in one commit. An object that is there already, of the same rows, stays.
 
-    Whoever else commits meanwhile without a step of its own, as a backfill does, only makes this one look again.
+    `follows` says that these are all hours that changed up to these versions. Whoever else commits meanwhile without a
+    step of its own, as a backfill does, only makes this one look again.
     """
-    application = _application(receipts)
-    begun = curated.transaction_version(application)
+    begun = {_application(each): _reached(curated, each) for each in (receipts, lines)}
+    reached = {_application(each): each.version for each in (receipts, lines)} if follows else {}
+    moved = [Transaction(each, version) for each, version in reached.items() if begun[each] != version]
     for _ in range(_ATTEMPTS):
         actions = _exchange(curated, hours, written)
-        if not actions and begun == receipts.version:
+        if not actions and not moved:
             return
         try:
             curated.create_write_transaction(
@@ -218,16 +252,17 @@ def _commit(curated: DeltaTable, receipts: Snapshot, hours: set[Hour], written: 
                     custom_metadata={
                         "source": RAW,
                         "source_version": str(receipts.version),
+                        "lines_version": str(lines.version),
                         "job_version": __version__,
                     },
-                    app_transactions=[Transaction(application, receipts.version)] if begun != receipts.version else [],
+                    app_transactions=moved,
                     max_commit_retries=0,
                 ),
                 post_commithook_properties=_NO_HOOKS,
             )
         except CommitFailedError as error:
             curated.update_incremental()
-            if curated.transaction_version(application) != begun:
+            if any(curated.transaction_version(each) != version for each, version in begun.items()):
                 raise Fenced(
                     f"Another step of the rollup came first ({error}). Nothing of this step is in the table. If a "
                     "second rollup runs, stop it; then start this one again, it goes on from the table."

@@ -4,7 +4,7 @@ Nothing that a table, a stream or a proof could still ask for is in a plan: rows
 objects when no log names them and nobody can be about to, checkpoints and state when a newer one has taken over.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from contracts import Contract, system_tables
 from lake import curated, expired, inventory, names
 from lake.commits import commit_order
 from lake.errors import Fenced, LakeError
+from lake.inventory import Pending
 from lake.manifests import load_manifest
 from lake.objects import ObjectInfo, ObjectStore
 from lake.status import Committed, committed
@@ -32,6 +33,7 @@ ORPHAN_AGE = timedelta(days=1)
 
 SNAPSHOTS_KEPT = 3
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+Needed = Callable[[str], Collection[str]]
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,11 @@ def plan(tables: DeltaTables, checkpoints: ObjectStore, contracts: Mapping[str, 
     claims = {feed: claim for feed, contract in contracts.items() if (claim := committed(tables, contract))}
     for feed in claims:
         steps += _expired_rows(tables, contracts[feed], now)
+    pending = Pending.of(tables.store, claims.values())
+    needed = partial(_needed, tables, contracts)
     for name in _tables(tables, contracts, claims):
-        steps += _replaced_objects(tables, name)
-        steps += _orphans(tables, name, claims, now)
+        steps += _replaced_objects(tables, name, needed, now)
+        steps += _orphans(tables, name, pending, needed, now)
     for feed, claim in claims.items():
         steps += _old_checkpoints(checkpoints, feed, claim)
         steps += _old_snapshots(tables.store, feed, claim)
@@ -151,38 +155,58 @@ def _tables(tables: DeltaTables, contracts: Mapping[str, Contract], claims: Mapp
     return (name for name in names_ if tables.exists(name))
 
 
-def _replaced_objects(tables: DeltaTables, name: str) -> Iterator[tuple[Item, Callable[[], None]]]:
-    """What a compaction, a rollup or a retention took out of the table, once no reader can be at such a version."""
+def _replaced_objects(
+    tables: DeltaTables, name: str, needed: Needed, now: datetime
+) -> Iterator[tuple[Item, Callable[[], None]]]:
+    """What a compaction, a rollup or a retention took out of the table, once no reader can be at such a version.
+
+    The same content is the same object: one that somebody has put again since is about to be committed again.
+    """
     paths = tables.table(name).vacuum(retention_hours=TOMBSTONE_HOURS, dry_run=True, enforce_retention_duration=False)
-    if paths:
+    if not paths:
+        return
+    replaced = {f"{name}/{path}" for path in paths}
+    before = now - timedelta(hours=TOMBSTONE_HOURS)
+    found = [info for info in tables.store.list(f"{name}/") if info.key in replaced and info.modified <= before]
+    if found:
         what = f"objects that the table replaced over {TOMBSTONE_HOURS // 24} days ago"
-        yield (
-            Item("replaced_objects", name, len(paths), 0, what),
-            partial(_vacuum, tables, name),
-        )
-
-
-def _vacuum(tables: DeltaTables, name: str) -> None:
-    tables.table(name).vacuum(
-        retention_hours=TOMBSTONE_HOURS,
-        dry_run=False,
-        enforce_retention_duration=False,
-        post_commithook_properties=_NO_HOOKS,
-    )
+        yield _unneeded(tables.store, "replaced_objects", name, found, what, needed)
 
 
 def _orphans(
-    tables: DeltaTables, name: str, claims: Mapping[str, Committed], now: datetime
+    tables: DeltaTables, name: str, pending: Pending, needed: Needed, now: datetime
 ) -> Iterator[tuple[Item, Callable[[], None]]]:
     """What a killed writer left behind. Objects of a batch that is decided and not committed are none of these."""
     found = [
         info
-        for path in inventory.take(tables, name, inventory.pending_behind(claims.values()), now).unlogged
+        for path in inventory.take(tables, name, pending, now).unlogged
         for info in tables.store.list(f"{name}/{path}")
-        if info.modified <= now - ORPHAN_AGE
+        if info.key == f"{name}/{path}" and info.modified <= now - ORPHAN_AGE
     ]
     if found:
-        yield _objects(tables.store, "orphans", name, found, "objects that no log has named for a day")
+        yield _unneeded(tables.store, "orphans", name, found, "objects that no log has named for a day", needed)
+
+
+def _needed(tables: DeltaTables, contracts: Mapping[str, Contract], name: str) -> set[str]:
+    """The keys that the table's newest version names, and those of decided batches, as of now."""
+    claims = [claim for contract in contracts.values() if (claim := committed(tables, contract))]
+    # Before the log: what is committed between the two is then in the log.
+    decided = Pending.of(tables.store, claims).decided
+    return {*decided, *(f"{name}/{path}" for path in inventory.logged(tables.table(name)))}
+
+
+def _unneeded(
+    store: ObjectStore, kind: str, where: str, found: Sequence[ObjectInfo], what: str, needed: Needed
+) -> tuple[Item, Callable[[], None]]:
+    """Objects of a table. Right before each goes it is asked again whether a commit names it, or it was put again."""
+
+    def step() -> None:
+        kept = needed(where)
+        for info in found:
+            if info.key not in kept and info in store.list(info.key):
+                store.delete(info.key)
+
+    return Item(kind, where, len(found), sum(info.size for info in found), what), step
 
 
 def _old_checkpoints(store: ObjectStore, feed: str, claim: Committed) -> Iterator[tuple[Item, Callable[[], None]]]:

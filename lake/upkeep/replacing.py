@@ -18,7 +18,7 @@ from contracts.sql import literal, quote
 from lake.errors import LakeError, ObjectMissing
 from lake.tables import DeltaTables
 from lake.upkeep import rewriting
-from lake.upkeep.rewriting import Replaced, RowsDiffer, Values
+from lake.upkeep.rewriting import Replaced, RowsDiffer, Values, Written
 
 ROWS_A_FILE = 4_000_000
 PLACES = pa.schema([("kafka_partition", pa.int32()), ("kafka_offset", pa.int64())])
@@ -49,7 +49,8 @@ class New:
 @dataclass(frozen=True)
 class Change:
     """What is to become of a table. `before` and `after` count rows of the places, `differing` those of `after` that
-    are not there yet; `lost` are the objects that cannot be read. `made` are files that wait to be put, by partition.
+    are not there yet; `lost` are the objects that cannot be read. `made` are files that wait to be put, by partition;
+    `compared` are all objects that were looked at.
     """
 
     table: str
@@ -59,6 +60,7 @@ class Change:
     lost: tuple[str, ...]
     replaced: tuple[Replaced, ...]
     made: tuple[tuple[Values, Path], ...]
+    compared: tuple[str, ...]
 
 
 def logged(tables: DeltaTables, name: str, dates: Collection[date]) -> list[Logged]:
@@ -96,17 +98,30 @@ def prepare(tables: DeltaTables, name: str, new: New, dates: Collection[date], d
         lost=tuple(path for each in changes for path in each.lost),
         replaced=tuple(item for each in changes for item in each.replaced),
         made=tuple(item for each in changes for item in each.made),
+        compared=tuple(path for each in changes for path in each.compared),
     )
 
 
-def commit(tables: DeltaTables, change: Change, said: Mapping[str, str]) -> int | None:
+def put(tables: DeltaTables, change: Change) -> list[Written]:
+    """Put the new objects into the lake; no log names them yet."""
+    return [rewriting.put(tables, change.table, file, values, "replayed") for values, file in change.made]
+
+
+def commit(tables: DeltaTables, change: Change, written: Sequence[Written], said: Mapping[str, str]) -> int | None:
     """Make the change in one commit and return its version; None where there is nothing to do. Raise LakeError where
-    another commit has taken one of the old objects.
+    another commit has taken one of the old objects, or put rows into another one, as a second replay does.
     """
     if not (change.replaced or change.made):
         return None
-    written = [rewriting.put(tables, change.table, file, values, "replayed") for values, file in change.made]
-    version = rewriting.exchange(tables, change.table, change.replaced, written, changes_data=True, said=said)
+    version = rewriting.exchange(
+        tables,
+        change.table,
+        change.replaced,
+        written,
+        changes_data=True,
+        said=said,
+        compared=frozenset(change.compared),
+    )
     if version is None:
         raise LakeError(
             f"{change.table} was changed meanwhile, as by a compaction: nothing of this was committed to it. What was "
@@ -156,6 +171,7 @@ class _Hour:
             lost=tuple(each.path for each in lost),
             replaced=tuple(replaced),
             made=tuple(made),
+            compared=tuple(each.path for each in objects),
         )
 
     def _fetched(

@@ -8,7 +8,7 @@ them is the clean-up's.
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from contracts.sql import literal, quote
 from lake.errors import LakeError, ObjectMissing
-from lake.names import rewritten_path
+from lake.names import parse, rewritten_path
 from lake.statistics import present, statistics
 from lake.tables import DeltaTables
 
@@ -158,14 +158,19 @@ def exchange(
     *,
     changes_data: bool,
     said: Mapping[str, str],
+    compared: Collection[str] | None = None,
 ) -> int | None:
     """Exchange the objects in one commit; return its version. None, and nothing is changed, where one of the old
     ones has left the table meanwhile. What is both old and new stays.
+
+    `compared` are the objects that the new rows were held against: None is returned, too, where their partitions have
+    got another one since that was rewritten, and so may hold the same rows. What the stream adds does not.
 
     Delta-rs does not refuse to remove what another commit has removed. So each try is for the version after the one
     that was looked at, and a commit that came first means to look again.
     """
     old, new = {each.path for each in replaced}, {each.path for each in written}
+    partitions = {path.rpartition("/")[0] for path in (*old, *new)}
     now_ms = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = [
         *(
@@ -182,7 +187,10 @@ def exchange(
     for _ in range(_ATTEMPTS):
         table = tables.table(name)
         prefix = f"{tables.table_uri(name)}/"
-        if not old <= {uri.removeprefix(prefix) for uri in table.file_uris()}:
+        present = {uri.removeprefix(prefix) for uri in table.file_uris()}
+        if not old <= present:
+            return None
+        if compared is not None and _rewritten_beside(present - new, compared, partitions):
             return None
         try:
             table.create_write_transaction(
@@ -199,4 +207,10 @@ def exchange(
         return tables.last_seen(name).version()
     raise LakeError(
         f"{name} was not changed: other commits came first {_ATTEMPTS} times. Run it again when less is written."
+    )
+
+
+def _rewritten_beside(present: Collection[str], compared: Collection[str], partitions: Collection[str]) -> bool:
+    return any(
+        parse(path) is None and path not in compared and path.rpartition("/")[0] in partitions for path in present
     )

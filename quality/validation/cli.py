@@ -66,7 +66,8 @@ def validate(
     """Judge the tables of FEEDS (default: all) by the suites built from their contracts.
 
     Judges the parts whose rows changed since the last run, and those that failed then. The outcome goes into the
-    ledger (tables quality_partitions and quality_results), from which consumers learn what to skip.
+    ledger (tables quality_partitions and quality_results), from which consumers learn what to skip. With
+    --business-date only the parts of those dates are marked: what changed elsewhere is left to the next run.
 
     Exit 0: no expectation of severity error failed; 1: one did.
     """
@@ -97,7 +98,7 @@ def validate(
             )
             page = _data_docs(reports, docs, contract, moment) if docs else None
             if not without_ledger:
-                ledger.record(tables, contract, reports, moment)
+                ledger.record(tables, contract, reports, moment, dates=wanted)
             judgements.append(Judgement(contract.feed, reports, page))
     sound = all(report.sound for each in judgements for report in each.reports or ())
     if metrics:

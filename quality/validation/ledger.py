@@ -7,7 +7,7 @@ was killed, leaves the ledger as one run does.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -118,10 +118,27 @@ def latest_results(tables: DeltaTables) -> list[dict[str, Any]]:
     return [newest[key] for key in sorted(newest)]
 
 
-def record(tables: DeltaTables, contract: Contract, reports: Sequence[TableReport], judged_at: datetime) -> bool:
-    """Write down what was judged. Return False, and write nothing, where the ledger says all of it already."""
+def record(
+    tables: DeltaTables,
+    contract: Contract,
+    reports: Sequence[TableReport],
+    judged_at: datetime,
+    *,
+    dates: Collection[date] | None = None,
+) -> bool:
+    """Write down what was judged. Return False, and write nothing, where the ledger says all of it already.
+
+    A run over these `dates` alone only marks their parts: it has seen nothing of what changed elsewhere, so neither has
+    a table been judged up to its version, nor does an expectation hold in it. What fails is judged again by the next
+    run over what changed, which says so in the results.
+    """
     known = {(mark.table, mark.part): mark for mark in marks(tables)}
     fresh = [row for report in reports for row in _marks(contract, report, judged_at) if _says_more(known, row)]
+    fresh = [row for row in fresh if dates is None or row["dt"] in dates]
+    if dates is not None:
+        if fresh:
+            _append(tables, PARTITIONS, fresh, [])
+        return bool(fresh)
     before = {(row["table_name"], row["expectation"]): row for row in latest_results(tables)}
     results = [
         row

@@ -5,20 +5,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import boto3
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, Schema
 
 from contracts import Contract
 from lake import expired, names
-from lake.manifests import Generation, begin_generation, load_generation, load_state, put_snapshot
+from lake.commits import commit_batch
+from lake.manifests import Generation, begin_generation, load_generation, load_state, put_manifest, put_snapshot
 from lake.objects import ObjectStore
 from lake.sequences import SeqState
-from lake.tables import DeltaTables
+from lake.tables import DeltaTables, TableDefinition
 from lake.upkeep import cleaning
 from lake.upkeep.cleaning import Plan
 from lake.upkeep.compaction import compact
 from lake.verify import verify
 from local.aws.account import Account
 from tests.support.lake import DAY, Lake, duplicate_rows, quarantine_rows, receipt_rows
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -136,7 +140,9 @@ def test_what_a_compaction_replaced_goes_after_a_while(filled: Lake, monkeypatch
     rows = sorted(filled.rows("receipts"), key=str)
     assert found(planned(filled)) == set()
     monkeypatch.setattr(cleaning, "TOMBSTONE_HOURS", 0)
-    plan = planned(filled)
+    # Delta knows until when it remembers them, were its log made short by a checkpoint.
+    filled.tables.table("receipts").create_checkpoint()
+    plan = planned(filled, dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2))
     assert found(plan) == {("replaced_objects", "receipts", 2)}
     plan.carry_out()
     assert len(list(filled.store.list("receipts/dt="))) == 1
@@ -158,6 +164,63 @@ def test_orphans_go_but_never_what_is_decided(filled: Lake):
     assert left not in keys
     assert decided <= keys
     assert_sound(filled)
+
+
+def test_objects_of_a_redrive_that_was_killed_stay(filled: Lake):
+    """What a redrive has decided and not committed holds offsets before the stream's end, and is still needed."""
+    filled.manifest(7, receipt_rows([3], first_seq=40), {0: 20}, starts={0: 20})
+    stray = {info.key for info in filled.store.list("receipts/dt=") if "-3-3." in info.key}
+    manifest = filled.manifest(2, receipt_rows([9], first_seq=50), {0: 20}, starts={0: 20})
+    put_manifest(filled.store, manifest)
+    assert ("orphans", "receipts", 1) in found(planned(filled, LATER))
+    planned(filled, LATER).carry_out()
+    keys = {info.key for info in filled.store.list("receipts/dt=")}
+    assert not keys & stray
+    commit_batch(DeltaTables(filled.store), filled.contracts["pos.receipts"], manifest, adopted=True)
+    assert len(filled.rows("receipts")) == 17
+
+
+def test_what_is_needed_again_is_not_removed(filled: Lake):
+    """An object that was nobody's when the plan was made, and is committed before it is carried out, stays."""
+    rows = receipt_rows([9], first_seq=50)["receipts"]
+    filled.put_rows("receipts", rows)
+    plan = planned(filled, LATER)
+    assert ("orphans", "receipts", 1) in found(plan)
+    filled.with_rows("receipts", rows)
+    plan.carry_out()
+    assert len(filled.rows("receipts")) == 17
+
+
+def test_a_replaced_object_that_was_put_again_stays(filled: Lake, monkeypatch: pytest.MonkeyPatch):
+    """Equal content is the same object: one that was replaced and has been put again is about to be committed again."""
+    monkeypatch.setattr(cleaning, "TOMBSTONE_HOURS", 0)
+    list(compact(DeltaTables(filled.store), "receipts", now=LATER))
+    first, _ = (info for info in filled.store.list("receipts/dt=") if names.parse(info.key))
+    now = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2)
+    plan = planned(filled, now)
+    assert found(plan) == {("replaced_objects", "receipts", 2)}
+    wait_for(lambda: dt.datetime.now(dt.UTC) > now + dt.timedelta(seconds=1), 10, "the next moment")
+    filled.store.put(first.key, filled.store.get(first.key))
+    assert found(planned(filled, now)) == {("replaced_objects", "receipts", 1)}
+    plan.carry_out()
+    assert [info.key for info in filled.store.list("receipts/dt=") if names.parse(info.key)] == [first.key]
+
+
+def test_a_table_remembers_what_it_replaced(filled: Lake):
+    """Tables remember removed objects for 60 days, those of an older release from the next start of their job on."""
+    definition = TableDefinition("another", pa.schema([("dt", pa.date32()), ("hour", pa.int32())]), ("dt", "hour"))
+    for _ in range(2):
+        filled.tables.ensure(definition)
+    assert filled.tables.table("another").version() == 0
+    older = replace(definition, name="older")
+    uri, options = filled.tables.table_uri("older"), filled.store.storage_options()
+    DeltaTable.create(uri, Schema.from_arrow(older.schema), partition_by=["dt", "hour"], storage_options=options)
+    for _ in range(2):
+        filled.tables.ensure(older)
+    assert filled.tables.table("older").version() == 1
+    for name in ("another", "older"):
+        properties = filled.tables.table(name).metadata().configuration
+        assert properties["delta.deletedFileRetentionDuration"] == "interval 60 days"
 
 
 def test_sealed_checkpoints_and_old_states_go(filled: Lake):

@@ -94,6 +94,29 @@ def test_a_failing_part_is_marked_until_it_is_right(lake: ScratchLake, tmp_path:
     assert (code, data["sound"], set(marked(lake).values())) == (0, True, {"pass"})
 
 
+def test_a_run_over_some_dates_marks_only_those(lake: ScratchLake):
+    """What changed or fails elsewhere is left to the next run: neither judged up to now by that, nor said to hold."""
+    next_day = DAY + dt.timedelta(days=1)
+    for name, rows in receipt_tables([Receipt(50, at=dt.time(9), business_date=next_day)]).items():
+        lake.append(name, rows)
+    assert judged_parts(run()[1]) == {3}
+    lake.tables.table("receipt_lines").update(updates={"amount": "amount + 1"}, predicate=f"dt = '{DAY}' AND hour = 9")
+    assert run()[0] == 1
+    [before] = (each for each in ledger.latest_results(DeltaTables(lake.store)) if not each["success"])
+    lake.tables.table("receipt_lines").update(updates={"amount": "amount + 1"}, predicate=f"dt = '{DAY}' AND hour = 10")
+
+    assert run(f"--business-date={next_day}")[0] == 0
+    failing = {key for key, verdict in marked(lake).items() if verdict == "fail"}
+    assert failing == {("receipts", Part(DAY, 9))}
+    assert [each for each in ledger.latest_results(DeltaTables(lake.store)) if not each["success"]] == [before]
+
+    assert run(f"--business-date={DAY}")[0] == 1
+    failing = {key for key, verdict in marked(lake).items() if verdict == "fail"}
+    assert failing == {("receipts", Part(DAY, 9)), ("receipts", Part(DAY, 10))}
+    code, data = run()
+    assert (code, judged_parts(data)) == (1, {2})
+
+
 def test_a_killed_run_is_made_up_for(lake: ScratchLake, monkeypatch: pytest.MonkeyPatch):
     """A run that dies between the ledger's two tables has judged nothing; the next one does it all, once."""
     append = ledger._append

@@ -2,17 +2,21 @@
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from deltalake import write_deltalake
 
 from contracts.partitioning import partition_for
+from jobs import cli
 from jobs.redrive import Redrive, Redriven
 from lake.errors import Fenced
 from lake.manifests import load_generation, load_state, put_manifest
 from lake.places import Place
+from lake.sequences import HIGHEST_SEQ, MAX_AHEAD
 from lake.status import committed
 from lake.tables import DeltaTables
 from lake.verify import verify
@@ -80,9 +84,12 @@ def entered(quarantined: Lake) -> Lake:
     return quarantined
 
 
+def redrive(lake: Lake, **more: Any) -> Redrive:
+    return Redrive(lake.contracts[FEED], DeltaTables(lake.store), Topic(), MASTER_KEY, **more)  # type: ignore[arg-type]
+
+
 def run(lake: Lake, *, dry: bool = False, on_step: Any = lambda _: None) -> Redriven:
-    job = Redrive(lake.contracts[FEED], DeltaTables(lake.store), Topic(), MASTER_KEY, on_step)  # type: ignore[arg-type]
-    return job.run(PLACES, dry=dry)
+    return redrive(lake, on_step=on_step).run(PLACES, dry=dry)
 
 
 def versions(lake: Lake) -> dict[str, int]:
@@ -124,10 +131,10 @@ def test_a_driver_that_still_runs_is_fenced_off(entered: Lake):
 
 
 def test_doing_it_twice_changes_nothing(entered: Lake):
-    """The second time there is nothing in quarantine, and neither a table nor the stream is touched."""
+    """The second time they are named as absent from quarantine, and neither a table nor the stream is touched."""
     run(entered)
     before, generation = versions(entered), load_generation(entered.store, FEED)
-    assert run(entered) == Redriven()
+    assert run(entered) == Redriven(absent=tuple(PLACES))
     assert (versions(entered), load_generation(entered.store, FEED)) == (before, generation)
 
 
@@ -171,3 +178,52 @@ def test_one_that_is_wrong_does_not_hold_up_the_other(entered: Lake):
     assert done.accepted == (PLACES[0],)
     assert [each.place for each in done.refused] == [PLACES[1]]
     assert [row["kafka_offset"] for row in entered.rows("quarantine")] == [11]
+
+
+def test_what_is_far_ahead_is_believed_on_demand(entered: Lake):
+    """A seq far ahead is refused again, unless it is said to be right: then it is a row, and in the state."""
+    row = next(refused_rows())
+    far = Till(store_id=NEW_STORE, seq=2 * MAX_AHEAD).message()
+    entered.tables.table("quarantine").delete("kafka_offset = 10")
+    changes = {"payload": far.payload, "headers": [{"key": key, "value": value} for key, value in far.headers]}
+    entered.with_rows("quarantine", [row | changes | {"reason": "seq_far_ahead"}])
+    found = run(entered, dry=True)
+    assert [(each.place, each.reason) for each in found.refused] == [(PLACES[0], "seq_far_ahead")]
+
+    done = redrive(entered, max_ahead=HIGHEST_SEQ).run(PLACES)
+    assert (done.accepted, done.refused) == (tuple(PLACES), ())
+    assert_brought_in(entered)
+    claim = committed(DeltaTables(entered.store), entered.contracts[FEED])
+    assert claim
+    assert load_state(entered.store, claim.manifest_key).contains(f"{NEW_STORE}:1:{EPOCH}", 2 * MAX_AHEAD + 1)
+
+
+def test_what_came_by_a_topic_that_is_no_more_is_left(entered: Lake):
+    """A message of a topic before the stream's own stays in quarantine and is named; the others are brought in."""
+    entered.tables.table("quarantine").delete("kafka_offset = 11")
+    _, row = refused_rows()
+    entered.with_rows("quarantine", [row | {"kafka_topic_id": "FoRmEr"}])
+    done = run(entered)
+    assert (done.accepted, [each.place for each in done.refused], done.absent) == ((PLACES[0],), [PLACES[1]], ())
+
+
+@pytest.mark.usefixtures("entered")
+def test_the_exit_code_tells_what_is_left(monkeypatch: pytest.MonkeyPatch):
+    """0 once all of them are in the tables, 1 where some are left or absent, 2 where none of them was there."""
+    monkeypatch.setattr(cli, "KafkaSettings", SimpleNamespace(from_env=lambda: None))
+    monkeypatch.setattr(cli, "Topics", lambda _: Topic())
+    monkeypatch.setattr(cli, "master_key", lambda: MASTER_KEY)
+    named = [str(place) for place in PLACES]
+
+    def run_verb(*arguments: str) -> tuple[int, Any]:
+        answer = CliRunner().invoke(cli.redrive, ["--json", *arguments], catch_exceptions=False)
+        return answer.exit_code, json.loads(answer.stdout or "{}").get("feeds", {}).get(FEED)
+
+    absent = f"{TOPIC}:{PARTITION}:3"
+    code, found = run_verb(*named, absent, "--dry-run")
+    assert (code, found["accepted"], found["left"], found["absent"]) == (1, named, 0, [absent])
+    assert run_verb(*named)[0] == 0
+    code, found = run_verb(*named)
+    assert (code, found["absent"]) == (2, named)
+    assert run_verb(f"--feed={FEED}") == (2, None)
+    assert run_verb("nobody.knows:0:1") == (2, None)

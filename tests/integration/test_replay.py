@@ -23,6 +23,7 @@ from jobs.ingest.sorting import Sorter
 from jobs.messages import as_table
 from jobs.replay.replay import Replay, Replayed
 from jobs.replay.standing import Span, refused_in
+from lake.errors import LakeError
 from lake.manifests import load_state
 from lake.sequences import SeqState
 from lake.status import committed
@@ -31,7 +32,7 @@ from lake.upkeep import replacing, rewriting
 from lake.upkeep.compaction import compact
 from lake.upkeep.rewriting import RowsDiffer
 from lake.verify import verify
-from tests.support.lake import TOPIC_ID, Lake, duplicate_rows, quarantine_rows
+from tests.support.lake import TOPIC_ID, Lake, duplicate_rows, quarantine_rows, receipt_rows
 from tests.support.messages import MASTER_KEY, Till
 from tests.support.scratch_lake import STORES
 from topics.watermarks import TopicFacts
@@ -373,3 +374,44 @@ def test_quarantine_is_chosen_by_what_messages_say(filled: Lake):
     assert [each.offset for each in refused_in(tables, contract, Span(frozenset({DAY})))] == [40, 41]
     assert refused_in(tables, contract, Span(frozenset({NEXT}))) == []
     assert refused_in(tables, contract, Span(frozenset({DAY}), frozenset({"331"}))) == []
+
+
+def test_what_is_committed_meanwhile_is_left_alone(filled: Lake, kafka: Kafka, monkeypatch: pytest.MonkeyPatch):
+    """A batch that is committed once a replay has begun is none of its rows: it ends well, and they stay."""
+    right, facts = contents(filled), kafka.facts
+    [first, *_] = sorted(kafka.messages)
+    end = len(kafka.messages[first])
+    new = receipt_rows([end], partition=first, store="330", first_seq=1000)
+    starts = {partition: len(messages) for partition, messages in kafka.messages.items()}
+
+    def committing(topic: str) -> Any:
+        filled.ingest(1, new, starts | {first: end + 1}, starts=starts)
+        monkeypatch.setattr(kafka, "facts", facts)
+        return facts(topic)
+
+    spoil(filled, f"dt = '{DAY}'")
+    monkeypatch.setattr(kafka, "facts", committing)
+    assert sorted(replay(filled, kafka).versions) == sorted(TABLES)
+    for name in TABLES:
+        expected = [*right[name], *(row for row in filled.rows(name) if row["kafka_offset"] == end)]
+        assert len(expected) == len(right[name]) + len(new[name])
+        assert sorted(map(str, filled.rows(name))) == sorted(map(str, expected))
+
+
+def test_two_replays_of_the_same_loss_add_the_rows_once(filled: Lake, kafka: Kafka, monkeypatch: pytest.MonkeyPatch):
+    """Of two replays that found the same rows gone, the later one adds none that the first brought back."""
+    right = contents(filled)
+    for name in TABLES:
+        filled.tables.table(name).delete(f"dt = '{DAY}'")
+    put = replacing.put
+
+    def outrun(*given: Any) -> Any:
+        monkeypatch.setattr(replacing, "put", put)
+        replay(filled, kafka, "330")
+        return put(*given)
+
+    monkeypatch.setattr(replacing, "put", outrun)
+    with pytest.raises(LakeError, match="changed meanwhile"):
+        replay(filled, kafka)
+    replay(filled, kafka)
+    assert contents(filled) == right

@@ -26,9 +26,9 @@ from jobs.rollup import __main__ as application, step
 
 commit = step._commit
 
-def killed(*arguments):
+def killed(*arguments, **named):
     if {after}:
-        commit(*arguments)
+        commit(*arguments, **named)
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 step._commit = killed
@@ -115,7 +115,7 @@ def test_a_killed_step_is_committed_whole_or_not_at_all(scratch_lake: ScratchLak
 
 def test_dates_are_computed_anew(scratch_lake: ScratchLake):
     """A backfill computes the hours of its dates by the dimensions of now, at the receipts that the rollup has come to;
-    other dates keep their objects, and the rollup its place.
+    other dates keep their objects, and the rollup its place. Then it follows what changed in lines alone, too.
     """
     next_day = [replace(each, business_date=DAY + timedelta(days=1), seq=100 + each.seq) for each in MORNING]
     append(scratch_lake, *MORNING, *next_day)
@@ -136,9 +136,13 @@ def test_dates_are_computed_anew(scratch_lake: ScratchLake):
     assert departments == {DAY: {"BAKERY"}, DAY + timedelta(days=1): {"GROCERY"}}
     assert differences(scratch_lake.tables)[0] == []
 
+    # As a replay does that makes lines anew and finds their receipts as they should be.
+    scratch_lake.tables.table("receipt_lines").update(updates={"quantity": "3"}, predicate=f"dt > '{DAY}'")
     last = scratch_lake.submit("rollup", "--once")
     assert last.wait() == 0, last.said()
     assert curated_money(scratch_lake) == raw_money(scratch_lake)
+    units = {row["dt"]: row["units"] for row in scratch_lake.rows("sales_per_minute") if row["minute"].hour == 9}
+    assert units[DAY + timedelta(days=1)] == 3 * sum(len(each.amounts) for each in next_day)
 
 
 def objects(lake: ScratchLake) -> list[dict[str, object]]:

@@ -16,6 +16,7 @@ from lake.names import rollup_id
 from tests.support.lake_rows import DAY, curated_minute
 
 SOURCE = Snapshot("s3://lake/receipts", pa.schema([]), "raw-table", 0, pa.table({}))
+LINES = replace(SOURCE, uri="s3://lake/receipt_lines", table_id="lines-table")
 NINE, TEN = Hour(DAY, 9), Hour(DAY, 10)
 
 
@@ -24,8 +25,8 @@ def curated(tmp_path: Path) -> DeltaTable:
     return DeltaTable.create(str(tmp_path / "curated"), SCHEMA, partition_by=list(DEFINITION.partition_columns))
 
 
-def commit(table: DeltaTable, version: int, hours: set[Hour], *rows: dict[str, object]) -> None:
-    """Write the hours' objects as the tasks do, and commit them as computed from this version of receipts."""
+def commit(table: DeltaTable, version: int, hours: set[Hour], *rows: dict[str, object], lines: int = 0) -> None:
+    """Write the hours' objects as the tasks do, and commit them as computed from these versions."""
     described = []
     for hour in {row["hour"] for row in rows}:
         description, content = serialise(pa.Table.from_pylist([row for row in rows if row["hour"] == hour], SCHEMA))
@@ -34,7 +35,7 @@ def commit(table: DeltaTable, version: int, hours: set[Hour], *rows: dict[str, o
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
         described.append(row)
-    step._commit(table, replace(SOURCE, version=version), hours, described)
+    step._commit(table, replace(SOURCE, version=version), hours, described, lines=replace(LINES, version=lines))
 
 
 def raw(rows: int) -> Snapshot:
@@ -143,3 +144,14 @@ def test_a_backfill_that_finds_nothing_different_commits_nothing(curated: DeltaT
     commit(curated, 3, {NINE}, curated_minute(1, 100))
     curated.update_incremental()
     assert curated.version() == before
+
+
+def test_a_step_that_only_lines_made_fences_as_well(curated: DeltaTable):
+    """Of two drivers at the same receipts, one that saw older lines replaces nothing of one that saw newer ones."""
+    commit(curated, 3, {NINE}, curated_minute(1, 100))
+    late = DeltaTable(curated.table_uri)
+    commit(curated, 3, {NINE}, curated_minute(1, 100), curated_minute(2, 50), lines=2)
+    with pytest.raises(Fenced):
+        commit(late, 3, {NINE}, curated_minute(1, 700), lines=1)
+    curated.update_incremental()
+    assert amounts(curated) == [50, 100]
