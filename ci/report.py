@@ -63,7 +63,8 @@ def _named(change: Change) -> str:
 def _permissions(differences: Sequence[Difference]) -> str:
     lines = []
     for each in differences:
-        lines.append(f"**{each.subject}**{' ⚠️ wide' if each.wide else ''} (`{each.address}`)")
+        alarm = f" ⚠️ {', '.join(each.alarms)}" if each.alarms else ""
+        lines.append(f"**{each.subject}**{alarm} (`{each.address}`)")
         if each.unknown:
             lines.append("- the new policy is known only after the apply: look at it in the code")
         lines += [f"- gains {permission}" for permission in each.gained]
