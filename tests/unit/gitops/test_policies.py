@@ -355,10 +355,53 @@ def test_airflow_is_set_up_for_argo_cd(environment: str):
     assert airflow["migrateDatabaseJob"]["jobAnnotations"]["argocd.argoproj.io/hook"] == "Sync"
     assert airflow["config"]["metrics"] == {"otel_on": "True", "statsd_on": "False"}
     assert airflow["config"]["logging"]["remote_logging"] == "True"
-    for part in ("scheduler", "apiServer", "dagProcessor", "workers"):
-        assert airflow[part]["serviceAccount"] == {"create": False, "name": "airflow"}, part
+    accounts = {part: airflow[part]["serviceAccount"] for part in ("apiServer", "workers", "scheduler", "dagProcessor")}
+    assert all(each["create"] is False for each in accounts.values())
+    assert {part: each["name"] for part, each in accounts.items()} == {
+        "apiServer": "airflow",
+        "workers": "airflow",
+        "scheduler": "airflow-scheduler",
+        "dagProcessor": "airflow-dag-processor",
+    }
+    assert yaml.safe_load(airflow["podTemplate"])["spec"]["serviceAccountName"] == "airflow"
     given = airflow_of(environment)
     assert given["config"]["logging"]["remote_base_log_folder"].startswith("s3://")
+
+
+def test_pods_are_made_by_drivers_and_the_scheduler_only(environment: str):
+    """Whoever makes pods in a namespace may be each of its accounts: that is a driver among its own, and Airflow's
+    scheduler, for tasks. Airflow's chart would give it to every task, and the way into running pods with it. Nobody
+    goes into one.
+    """
+    assert values("airflow")["allowPodLaunching"] is False
+    roles = {(each["metadata"]["namespace"], each["metadata"]["name"]): each for each in objects(environment, "Role")}
+    makers: dict[str, set[str]] = {}
+    for binding in objects(environment, "RoleBinding"):
+        namespace = binding["metadata"]["namespace"]
+        for rule in roles[namespace, binding["roleRef"]["name"]]["rules"]:
+            assert not {"pods/exec", "pods/attach", "pods/portforward"} & set(rule["resources"])
+            if "pods" in rule["resources"] and "create" in rule["verbs"]:
+                makers.setdefault(namespace, set()).update(each["name"] for each in binding["subjects"])
+    assert makers == {
+        "airflow": {"airflow-scheduler"},
+        "tillstream": {"airflow-scheduler", "spark-batch", "spark-ingest"},
+    }
+
+
+def test_code_of_dags_reaches_the_database_or_aws(environment: str):
+    """Tasks reach no database, and what reads the DAGs reaches no AWS: code in a DAG gets hold of one of them only."""
+    ways = {
+        each["metadata"]["name"]: each["spec"]
+        for each in objects(environment, "NetworkPolicy")
+        if each["metadata"]["namespace"] == "airflow"
+    }
+    for port, kept_out in ((5432, "worker"), (443, "dag-processor")):
+        [out] = [spec for spec in ways.values() if port in _ports_out(spec)]
+        assert out["podSelector"] == {
+            "matchExpressions": [{"key": "component", "operator": "NotIn", "values": [kept_out]}]
+        }
+    template = yaml.safe_load(values("airflow")["podTemplate"])
+    assert template["metadata"]["labels"]["component"] == "worker"
 
 
 def test_the_triggerer_can_measure_the_streams(environment: str):
