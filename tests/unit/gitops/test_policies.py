@@ -273,6 +273,16 @@ def test_git_says_stopped_and_airflow_decides(environment: str):
         assert respects is (name != "root"), name
 
 
+def test_batch_runs_do_not_pile_up(environment: str):
+    """A batch run that has ended is removed within days, and not before a retry has looked at it; a stream never is."""
+    for each in objects(environment, "SparkApplication"):
+        live_seconds = each["spec"].get("timeToLiveSeconds")
+        if each["metadata"]["name"] in {"export", "rollup-backfill"}:
+            assert 24 * 3600 <= live_seconds <= 14 * 24 * 3600
+        else:
+            assert live_seconds is None
+
+
 def test_every_application_heals_and_prunes(environment: str):
     """Every Application follows Git by itself: it prunes, heals and tries again, and applies on the server."""
     for name, application in applications(environment).items():
