@@ -205,6 +205,39 @@ def test_keys_of_airflow_have_the_names_its_chart_asks_for(environment: str):
     assert made == {"fernet-key", "api-secret-key", "jwt-secret", "connection"}
 
 
+def test_trouble_with_a_sync_is_told_whoever_pages(environment: str):
+    """Argo CD tells of failed syncs and degraded Applications by a bot of Slack's, whose token External Secrets puts
+    into the secret that its settings name, and into no other; no Alertmanager has to pass it on.
+    """
+    told = yaml.safe_load((ROOT / "argocd" / "bootstrap" / "notifications.yaml").read_text())["data"]
+    [subscription] = yaml.safe_load(told["subscriptions"])
+    assert subscription["recipients"] == ["slack:data-platform"]
+    for trigger in subscription["triggers"]:
+        [condition] = yaml.safe_load(told[f"trigger.{trigger}"])
+        assert all(yaml.safe_load(told[f"template.{name}"])["message"] for name in condition["send"])
+    assert {key for key in told if key.startswith("service.")} == {"service.slack"}
+    key = yaml.safe_load(told["service.slack"])["token"].removeprefix("$")
+    found = {each["metadata"]["name"]: each for each in objects(environment, "ExternalSecret")}
+    secret = found["argocd-notifications"]
+    # Argo CD's own manifest makes it.
+    assert secret["spec"]["target"] == {"name": "argocd-notifications-secret", "creationPolicy": "Merge"}
+    assert secret["metadata"]["namespace"] == "argocd"
+    assert [(each["secretKey"], each["remoteRef"]["property"]) for each in secret["spec"]["data"]] == [(key, key)]
+    assert [name for name, each in found.items() if key in json.dumps(each)] == ["argocd-notifications"]
+
+
+def test_secrets_are_asked_for_where_they_are_served(environment: str):
+    """A store of secrets serves the namespaces of exactly those that ask it."""
+    for store in objects(environment, "ClusterSecretStore"):
+        name = store["metadata"]["name"]
+        asking = {
+            each["metadata"]["namespace"]
+            for each in objects(environment, "ExternalSecret")
+            if f'"name": "{name}"' in json.dumps(each["spec"])
+        }
+        assert asking == {namespace for each in store["spec"]["conditions"] for namespace in each["namespaces"]}
+
+
 def test_rules_and_monitors_are_selected(environment: str):
     """Prometheus takes every rule and monitor that is declared, wherever it stands and whatever it is labelled."""
     spec = values("kube-prometheus-stack")["prometheus"]["prometheusSpec"]
