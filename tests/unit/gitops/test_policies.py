@@ -394,8 +394,13 @@ def test_airflow_is_set_up_for_argo_cd(environment: str):
     airflow = values("airflow")
     assert airflow["executor"] == "KubernetesExecutor"
     assert not any(airflow[part]["enabled"] for part in ("postgresql", "redis", "pgbouncer", "statsd"))
-    assert airflow["migrateDatabaseJob"]["useHelmHooks"] is False
-    assert airflow["migrateDatabaseJob"]["jobAnnotations"]["argocd.argoproj.io/hook"] == "Sync"
+    migration = airflow["migrateDatabaseJob"]
+    assert migration["useHelmHooks"] is False
+    assert migration["jobAnnotations"]["argocd.argoproj.io/hook"] == "Sync"
+    # Its pod waits for its configuration and its account, the sync for the pod, and whoever uses the database for both.
+    wave = "argocd.argoproj.io/sync-wave"
+    for before in (airflow["airflowConfigAnnotations"], migration["serviceAccount"]["annotations"]):
+        assert int(before[wave]) < int(migration["jobAnnotations"][wave]) < 0
     assert airflow["config"]["metrics"] == {"otel_on": "True", "statsd_on": "False"}
     assert airflow["config"]["logging"]["remote_logging"] == "True"
     accounts = {part: airflow[part]["serviceAccount"] for part in ("apiServer", "workers", "scheduler", "dagProcessor")}
