@@ -262,6 +262,21 @@ def test_a_long_plan_is_cut_and_the_rest_is_not():
     assert "gains `s3:*`" in body
 
 
+def test_the_first_plan_of_an_environment_fits_too():
+    """With thousands of lines in every part the comment still fits; each part says that it goes on, alarms stay."""
+    found = changes(PLAN)
+    body = written(
+        changes=found * 300,
+        permissions=[*differences(found), *differences(found)[1:] * 300],
+        topics="- a topic\n" * 3_000,
+        alerts=["- an alert"] * 3_000,
+    )
+    assert len(body) <= LONGEST
+    assert body.count("too long for a comment") == 4
+    assert "gains `s3:*`" in body
+    assert body.index("gains `s3:*`") < body.index("### Topics")
+
+
 def test_a_plan_cannot_end_its_block():
     """Text in a plan that looks like the end of a code block does not become part of the comment."""
     assert "```\n# hello" not in written(plan_text="description = ```\n# hello")
