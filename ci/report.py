@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from ci.iam import Difference
 from ci.terraform_plan import Change, headline
 
-# GitHub takes no longer comment; what is cut is in the workflow's log.
+# GitHub takes no longer comment; what is cut is in the workflow's log. The first plan of an environment is longer than
+# that in each of its parts: none takes more than its share, in characters.
 LONGEST = 65_000
+SHARES = {"resources": 20_000, "permissions": 28_000, "topics": 8_000, "alerts": 5_000}
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,10 @@ def comment(found: Consequences, revision: str) -> str:
         marker(found.environment),
         f"## {found.environment}: {headline(list(found.changes))}",
         f"Planned at {revision[:12]} without a lock; whoever merges applies a new plan.",
-        _resources(found.changes),
-        _section("Who may do what", _permissions(found.permissions), "No permission changes."),
-        _section("Topics and ACLs of Kafka", found.topics.strip(), "No topic and no ACL changes."),
-        _section("Alerts", "\n".join(found.alerts), "No alert changes."),
+        _share("resources", _resources(found.changes)),
+        _section("Who may do what", _share("permissions", _permissions(found.permissions)), "No permission changes."),
+        _section("Topics and ACLs of Kafka", _share("topics", found.topics.strip()), "No topic and no ACL changes."),
+        _section("Alerts", _share("alerts", "\n".join(found.alerts)), "No alert changes."),
     ]
     body = "\n\n".join(part for part in parts if part)
     return body + _details("The plan", found.plan_text, LONGEST - len(body))
@@ -63,12 +65,31 @@ def _named(change: Change) -> str:
 def _permissions(differences: Sequence[Difference]) -> str:
     lines = []
     for each in differences:
-        lines.append(f"**{each.subject}**{' ⚠️ wide' if each.wide else ''} (`{each.address}`)")
+        alarm = f" ⚠️ {', '.join(each.alarms)}" if each.alarms else ""
+        lines.append(f"**{each.subject}**{alarm} (`{each.address}`)")
         if each.unknown:
             lines.append("- the new policy is known only after the apply: look at it in the code")
         lines += [f"- gains {permission}" for permission in each.gained]
         lines += [f"- loses {permission}" for permission in each.lost]
     return "\n".join(lines)
+
+
+def _share(part: str, text: str) -> str:
+    """As many whole lines as there is room for: what is most serious stands first."""
+    if len(text) <= SHARES[part]:
+        return text
+    lines, room = text.splitlines(), SHARES[part]
+    kept = 0
+    while len(lines[kept]) < room:
+        room -= len(lines[kept]) + 1
+        kept += 1
+    return "\n".join(
+        [
+            *lines[:kept],
+            "",
+            f"… and {len(lines) - kept:,} lines more: too long for a comment. The job's log has the plan.",
+        ]
+    )
 
 
 def _section(title: str, content: str, nothing: str) -> str:

@@ -41,11 +41,18 @@ def changes(plan: Mapping[str, Any]) -> list[Change]:
         names = sorted(
             name
             for name in before.keys() | after.keys() | unknown.keys()
-            if unknown.get(name) or before.get(name) != after.get(name)
+            if _unknown(unknown.get(name)) or before.get(name) != after.get(name)
         )
         found.append(Change(each["address"], each["type"], action, tuple(names), before, after, unknown))
     order = list(dict.fromkeys(ACTIONS.values()))
     return sorted(found, key=lambda change: (order.index(change.action), change.address))
+
+
+def _unknown(marks: object) -> bool:
+    """Whether anything of an attribute is known after the apply only: its marks have its own shape."""
+    if isinstance(marks, Mapping):
+        return any(map(_unknown, marks.values()))
+    return any(map(_unknown, marks)) if isinstance(marks, list) else bool(marks)
 
 
 def headline(found: list[Change]) -> str:

@@ -93,6 +93,50 @@ def test_a_role_is_assumed_where_it_is_needed_only():
                 assert guarded, (file.name, name)
 
 
+def test_secrets_are_read_in_protected_environments_only():
+    """A secret is read by a job of an environment that only main gets into. The repository has none of its own, so
+    whoever calls a workflow can pass no more than the name, by which that job's environment gives its secret.
+    """
+    read = re.compile(r"secrets\.(\w+)")
+    for file in WORKFLOWS:
+        outside = {key: value for key, value in load(file).items() if key != "jobs"}
+        assert not read.search(str(outside)), file.name
+        for name, job in jobs(file):
+            if called := job.get("uses"):
+                assert job.get("secrets", {}) == {each: f"${{{{ secrets.{each} }}}}" for each in job.get("secrets", {})}
+                assert set(job.get("secrets", {})) == set(load(ROOT / called)["on"]["workflow_call"].get("secrets", {}))
+            elif read.search(str(job)):
+                assert job["environment"], (file.name, name)
+                assert set(read.findall(str(job))) == {"APP_PRIVATE_KEY"}, (file.name, name)
+                # Step by step, not as a variable of all of them.
+                assert not read.search(str({key: value for key, value in job.items() if key != "steps"}))
+
+
+@every_workflow
+def test_only_runs_of_pull_requests_are_cut_off(file: Path):
+    """A newer push ends the run of a pull request. What applies, publishes, proposes or releases is never cut off half
+    way.
+    """
+    workflow = load(file)
+    places = [workflow, *(job for _, job in jobs(file))]
+    groups = [(place, place["concurrency"]) for place in places if "concurrency" in place]
+    of_pull_request = "${{ github.event_name == 'pull_request' }}"
+    for place, group in groups:
+        if group["cancel-in-progress"] is True:
+            assert "github.event_name == 'pull_request'" in place["if"]
+            assert "github.ref" in group["group"]
+        else:
+            assert group["cancel-in-progress"] in (False, of_pull_request)
+    if "pull_request" in workflow["on"]:
+        assert any(group["cancel-in-progress"] for _, group in groups)
+
+
+def test_every_commit_of_main_is_tested():
+    """A run that waits is not dropped for a newer one, as it would be in a group of the whole branch."""
+    group = load(ROOT / ".github" / "workflows" / "test.yml")["concurrency"]["group"]
+    assert group == "test-${{ github.event_name == 'pull_request' && github.ref || github.sha }}"
+
+
 def test_the_plan_leaves_no_trace_but_beside_the_state():
     """A plan holds what the state holds: it is no artifact."""
     for file in WORKFLOWS:

@@ -53,6 +53,7 @@ USES = {
     "secrets_prefix": {
         "ExternalSecret/airflow/airflow-keys",
         "ExternalSecret/airflow/kafka-login-airflow-triggerer",
+        "ExternalSecret/argocd/argocd-notifications",
         "ExternalSecret/kafka/kafka-clients-ca",
         "ExternalSecret/kafka/kafka-clients-ca-cert",
         "ExternalSecret/kafka/kafka-clients-issuer",

@@ -205,6 +205,39 @@ def test_keys_of_airflow_have_the_names_its_chart_asks_for(environment: str):
     assert made == {"fernet-key", "api-secret-key", "jwt-secret", "connection"}
 
 
+def test_trouble_with_a_sync_is_told_whoever_pages(environment: str):
+    """Argo CD tells of failed syncs and degraded Applications by a bot of Slack's, whose token External Secrets puts
+    into the secret that its settings name, and into no other; no Alertmanager has to pass it on.
+    """
+    told = yaml.safe_load((ROOT / "argocd" / "bootstrap" / "notifications.yaml").read_text())["data"]
+    [subscription] = yaml.safe_load(told["subscriptions"])
+    assert subscription["recipients"] == ["slack:data-platform"]
+    for trigger in subscription["triggers"]:
+        [condition] = yaml.safe_load(told[f"trigger.{trigger}"])
+        assert all(yaml.safe_load(told[f"template.{name}"])["message"] for name in condition["send"])
+    assert {key for key in told if key.startswith("service.")} == {"service.slack"}
+    key = yaml.safe_load(told["service.slack"])["token"].removeprefix("$")
+    found = {each["metadata"]["name"]: each for each in objects(environment, "ExternalSecret")}
+    secret = found["argocd-notifications"]
+    # Argo CD's own manifest makes it.
+    assert secret["spec"]["target"] == {"name": "argocd-notifications-secret", "creationPolicy": "Merge"}
+    assert secret["metadata"]["namespace"] == "argocd"
+    assert [(each["secretKey"], each["remoteRef"]["property"]) for each in secret["spec"]["data"]] == [(key, key)]
+    assert [name for name, each in found.items() if key in json.dumps(each)] == ["argocd-notifications"]
+
+
+def test_secrets_are_asked_for_where_they_are_served(environment: str):
+    """A store of secrets serves the namespaces of exactly those that ask it."""
+    for store in objects(environment, "ClusterSecretStore"):
+        name = store["metadata"]["name"]
+        asking = {
+            each["metadata"]["namespace"]
+            for each in objects(environment, "ExternalSecret")
+            if f'"name": "{name}"' in json.dumps(each["spec"])
+        }
+        assert asking == {namespace for each in store["spec"]["conditions"] for namespace in each["namespaces"]}
+
+
 def test_rules_and_monitors_are_selected(environment: str):
     """Prometheus takes every rule and monitor that is declared, wherever it stands and whatever it is labelled."""
     spec = values("kube-prometheus-stack")["prometheus"]["prometheusSpec"]
@@ -271,6 +304,16 @@ def test_git_says_stopped_and_airflow_decides(environment: str):
         respects = "RespectIgnoreDifferences=true" in application["spec"]["syncPolicy"]["syncOptions"]
         # The root's objects hold their status themselves, and that would be written, too.
         assert respects is (name != "root"), name
+
+
+def test_batch_runs_do_not_pile_up(environment: str):
+    """A batch run that has ended is removed within days, and not before a retry has looked at it; a stream never is."""
+    for each in objects(environment, "SparkApplication"):
+        live_seconds = each["spec"].get("timeToLiveSeconds")
+        if each["metadata"]["name"] in {"export", "rollup-backfill"}:
+            assert 24 * 3600 <= live_seconds <= 14 * 24 * 3600
+        else:
+            assert live_seconds is None
 
 
 def test_every_application_heals_and_prunes(environment: str):
@@ -351,14 +394,62 @@ def test_airflow_is_set_up_for_argo_cd(environment: str):
     airflow = values("airflow")
     assert airflow["executor"] == "KubernetesExecutor"
     assert not any(airflow[part]["enabled"] for part in ("postgresql", "redis", "pgbouncer", "statsd"))
-    assert airflow["migrateDatabaseJob"]["useHelmHooks"] is False
-    assert airflow["migrateDatabaseJob"]["jobAnnotations"]["argocd.argoproj.io/hook"] == "Sync"
+    migration = airflow["migrateDatabaseJob"]
+    assert migration["useHelmHooks"] is False
+    assert migration["jobAnnotations"]["argocd.argoproj.io/hook"] == "Sync"
+    # Its pod waits for its configuration and its account, the sync for the pod, and whoever uses the database for both.
+    wave = "argocd.argoproj.io/sync-wave"
+    for before in (airflow["airflowConfigAnnotations"], migration["serviceAccount"]["annotations"]):
+        assert int(before[wave]) < int(migration["jobAnnotations"][wave]) < 0
     assert airflow["config"]["metrics"] == {"otel_on": "True", "statsd_on": "False"}
     assert airflow["config"]["logging"]["remote_logging"] == "True"
-    for part in ("scheduler", "apiServer", "dagProcessor", "workers"):
-        assert airflow[part]["serviceAccount"] == {"create": False, "name": "airflow"}, part
+    accounts = {part: airflow[part]["serviceAccount"] for part in ("apiServer", "workers", "scheduler", "dagProcessor")}
+    assert all(each["create"] is False for each in accounts.values())
+    assert {part: each["name"] for part, each in accounts.items()} == {
+        "apiServer": "airflow",
+        "workers": "airflow",
+        "scheduler": "airflow-scheduler",
+        "dagProcessor": "airflow-dag-processor",
+    }
+    assert yaml.safe_load(airflow["podTemplate"])["spec"]["serviceAccountName"] == "airflow"
     given = airflow_of(environment)
     assert given["config"]["logging"]["remote_base_log_folder"].startswith("s3://")
+
+
+def test_pods_are_made_by_drivers_and_the_scheduler_only(environment: str):
+    """Whoever makes pods in a namespace may be each of its accounts: that is a driver among its own, and Airflow's
+    scheduler, for tasks. Airflow's chart would give it to every task, and the way into running pods with it. Nobody
+    goes into one.
+    """
+    assert values("airflow")["allowPodLaunching"] is False
+    roles = {(each["metadata"]["namespace"], each["metadata"]["name"]): each for each in objects(environment, "Role")}
+    makers: dict[str, set[str]] = {}
+    for binding in objects(environment, "RoleBinding"):
+        namespace = binding["metadata"]["namespace"]
+        for rule in roles[namespace, binding["roleRef"]["name"]]["rules"]:
+            assert not {"pods/exec", "pods/attach", "pods/portforward"} & set(rule["resources"])
+            if "pods" in rule["resources"] and "create" in rule["verbs"]:
+                makers.setdefault(namespace, set()).update(each["name"] for each in binding["subjects"])
+    assert makers == {
+        "airflow": {"airflow-scheduler"},
+        "tillstream": {"airflow-scheduler", "spark-batch", "spark-ingest"},
+    }
+
+
+def test_code_of_dags_reaches_the_database_or_aws(environment: str):
+    """Tasks reach no database, and what reads the DAGs reaches no AWS: code in a DAG gets hold of one of them only."""
+    ways = {
+        each["metadata"]["name"]: each["spec"]
+        for each in objects(environment, "NetworkPolicy")
+        if each["metadata"]["namespace"] == "airflow"
+    }
+    for port, kept_out in ((5432, "worker"), (443, "dag-processor")):
+        [out] = [spec for spec in ways.values() if port in _ports_out(spec)]
+        assert out["podSelector"] == {
+            "matchExpressions": [{"key": "component", "operator": "NotIn", "values": [kept_out]}]
+        }
+    template = yaml.safe_load(values("airflow")["podTemplate"])
+    assert template["metadata"]["labels"]["component"] == "worker"
 
 
 def test_the_triggerer_can_measure_the_streams(environment: str):

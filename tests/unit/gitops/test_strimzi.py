@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import yaml
 import contracts
 from orchestration.runtime import PIPELINE
 from orchestration.workloads import KAFKA_LOGIN, KAFKA_USERS, secrets_of, variables_of
-from tests.support.manifests import ROOT, Manifest, build
+from tests.support.manifests import ENVIRONMENTS, ROOT, Manifest, build, overlays
 from topics.users import users_of
 
 # The one line that each of an environment's folders then has more, before all other components.
@@ -22,19 +24,43 @@ COMPONENTS = {
 }
 
 
+# And the folder that lists another one.
+WATCHING = {"../../../apps/watching/msk": "../../../apps/watching/strimzi"}
+# What Terraform says of such an environment.
+PLATFORM = {
+    "kafka_mode": "strimzi",
+    "kafka_cluster_name": "",
+    "kafka_cluster_arn": "",
+    "TILLSTREAM_KAFKA_BOOTSTRAP": "kafka-kafka-bootstrap.kafka.svc:9093",
+    "TILLSTREAM_KAFKA_LOGIN": "scram",
+}
+ALERTS = "alerts/kafka.yaml"
+PROMTOOL = ROOT / ".tools" / "bin" / "promtool"
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def environment(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Manifest]]:
+def made(environment: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Manifest]]:
     """The objects of such an environment, by folder."""
     root = tmp_path_factory.mktemp("strimzi")
     for folder in ("argocd", "contracts"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    dev = root / "argocd" / "overlays" / "dev"
-    for name, component in COMPONENTS.items():
-        file = dev / name / "kustomization.yaml"
+    overlay = root / "argocd" / "overlays" / environment
+    for name in (*COMPONENTS, "watching"):
+        file = overlay / name / "kustomization.yaml"
         kustomization = yaml.safe_load(file.read_text())
-        kustomization["components"].insert(0, component)
+        listed = [WATCHING.get(each, each) for each in kustomization["components"]]
+        kustomization["components"] = [*([COMPONENTS[name]] if name in COMPONENTS else []), *listed]
         file.write_text(yaml.safe_dump(kustomization))
-    return {name: build(dev / name) for name in (*COMPONENTS, "kafka", "foundation", "secrets")}
+    file = overlay / "values" / "platform.yaml"
+    source = yaml.safe_load(file.read_text())
+    source["data"] |= PLATFORM
+    file.write_text(yaml.safe_dump(source))
+    return {each.name: build(each) for each in overlays(environment, root)}
 
 
 def named(made: dict[str, list[Manifest]], folder: str, kind: str, name: str) -> Manifest:
@@ -50,10 +76,10 @@ def test_kafka_comes_after_its_operator_and_before_its_topics(made: dict[str, li
     assert wave == sorted(set(wave))
 
 
-def test_its_project_admits_all_of_it(made: dict[str, list[Manifest]]):
+def test_its_project_admits_all_of_it(made: dict[str, list[Manifest]], environment: str):
     """Every kind is in the project's lists, and the folder is one of this environment."""
     application = named(made, "apps", "Application", "kafka")["spec"]
-    assert application["source"]["path"] == "argocd/overlays/dev/kafka"
+    assert application["source"]["path"] == f"argocd/overlays/{environment}/kafka"
     project = named(made, "apps", "AppProject", application["project"])["spec"]
     admitted, cluster_wide = (
         {(each["group"], each["kind"]) for each in project[f"{scope}ResourceWhitelist"]}
@@ -155,6 +181,79 @@ def test_the_administrator_is_the_brokers_superuser(made: dict[str, list[Manifes
     assert kafka["authorization"]["superUsers"] == [subject]
     assert certificate["metadata"]["namespace"] == "kafka"
     assert _users_of_secret(made, spec["secretName"]) == {"kafka/kafka-users"}
+
+
+def test_stores_come_by_internal_load_balancers_only(made: dict[str, list[Manifest]]):
+    """EKS makes a load balancer for the listener of the stores and one for each broker: by the names that it and the
+    AWS Load Balancer Controller go by, all of them are internal network load balancers.
+    """
+    spec = named(made, "kafka", "Kafka", "kafka")["spec"]["kafka"]
+    assert [each["name"] for each in spec["listeners"] if each["type"] != "internal"] == ["stores"]
+    for service in ("externalBootstrapService", "perPodService"):
+        told = spec["template"][service]["metadata"]["annotations"]
+        assert told == {
+            "service.beta.kubernetes.io/aws-load-balancer-type": "nlb",
+            "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
+            "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
+        }
+
+
+def test_workloads_reach_the_brokers(made: dict[str, list[Manifest]]):
+    """Who logs in is let through to Kafka's namespace: its first address is outside the VPC's range."""
+    port = int(PLATFORM["TILLSTREAM_KAFKA_BOOTSTRAP"].rpartition(":")[2])
+    ways = [each for each in made["foundation"] if each["metadata"]["name"] == "kafka" and each["kind"] != "Namespace"]
+    assert {each["metadata"]["namespace"] for each in ways} == {"airflow", "tillstream"}
+    for each in ways:
+        [to_kafka] = [rule for rule in each["spec"]["egress"] if "namespaceSelector" in rule["to"][0]]
+        assert to_kafka["to"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kafka"}}}]
+        assert [each["port"] for each in to_kafka["ports"]] == [port]
+
+
+def test_the_brokers_are_watched_as_msk_is(made: dict[str, list[Manifest]]):
+    """Strimzi's pods are found and bear the job's name that the rules ask for; nothing looks for MSK's brokers."""
+    kafka = named(made, "kafka", "Kafka", "kafka")
+    monitor = named(made, "kafka", "PodMonitor", "kafka")["spec"]
+    assert monitor["selector"]["matchLabels"]["strimzi.io/cluster"] == kafka["metadata"]["name"]
+    [endpoint] = monitor["podMetricsEndpoints"]
+    assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": "kafka"}]
+    metrics = kafka["spec"]["kafka"]["metricsConfig"]["valueFrom"]["configMapKeyRef"]
+    assert metrics["key"] in named(made, "kafka", "ConfigMap", metrics["name"])["data"]
+    assert not [each for each in made["watching"] if each["kind"] == "ScrapeConfig"]
+
+
+def test_a_brokers_volume_pages_as_a_disk_of_msk_does(made: dict[str, list[Manifest]], tmp_path: Path):
+    """KafkaDiskFilling sees the volumes of the brokers, which only the kubelet tells of, and no other volume."""
+    rules = [named(made, "watching", "PrometheusRule", "kafka-disks"), yaml.safe_load((ROOT / ALERTS).read_text())]
+    for name, rule in zip(("disks", "kafka"), rules, strict=True):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(rule["spec"]))
+    volumes = {
+        "data-kafka-brokers-0": "390000-110x460",
+        "data-kafka-brokers-1": "390000x460",
+        "other": "390000-110x460",
+    }
+    series = [
+        {
+            "series": f'{name}{{namespace="kafka", persistentvolumeclaim="{claim}", instance="node:10250"}}',
+            "values": values,
+        }
+        for claim, available in volumes.items()
+        for name, values in (
+            ("kubelet_volume_stats_available_bytes", available),
+            ("kubelet_volume_stats_capacity_bytes", "999900x460"),
+        )
+    ]
+    fires = {"eval_time": "450m", "expr": 'ALERTS{alertname="KafkaDiskFilling", alertstate="firing"}'}
+    labels = 'alertname="KafkaDiskFilling", alertstate="firing", instance="kafka-brokers-0"'
+    sample = f'ALERTS{{{labels}, job="kafka-node", mountpoint="/kafka", severity="page"}}'
+    test = {
+        "interval": "1m",
+        "input_series": series,
+        "promql_expr_test": [fires | {"exp_samples": [{"labels": sample, "value": 1}]}],
+    }
+    file = tmp_path / "test.yaml"
+    file.write_text(yaml.safe_dump({"rule_files": ["disks.yaml", "kafka.yaml"], "tests": [test]}))
+    run = subprocess.run([PROMTOOL, "test", "rules", file], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def files(variables: Mapping[str, str]) -> set[str]:
