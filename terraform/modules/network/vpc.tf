@@ -40,7 +40,7 @@ resource "aws_subnet" "private" {
   availability_zone = each.key
   cidr_block        = each.value
 
-  # Where the load balancer controller puts internal load balancers.
+  # Where EKS puts internal load balancers: those of Kafka in the cluster.
   # https://docs.aws.amazon.com/eks/latest/userguide/network-load-balancing.html
   tags = { Name = "${var.name}-private-${each.key}", "kubernetes.io/role/internal-elb" = "1" }
 }

@@ -221,37 +221,50 @@ def test_the_brokers_are_watched_as_msk_is(made: dict[str, list[Manifest]]):
     assert not [each for each in made["watching"] if each["kind"] == "ScrapeConfig"]
 
 
-def test_a_brokers_volume_pages_as_a_disk_of_msk_does(made: dict[str, list[Manifest]], tmp_path: Path):
-    """KafkaDiskFilling sees the volumes of the brokers, which only the kubelet tells of, and no other volume."""
-    rules = [named(made, "watching", "PrometheusRule", "kafka-disks"), yaml.safe_load((ROOT / ALERTS).read_text())]
-    for name, rule in zip(("disks", "kafka"), rules, strict=True):
+def test_rules_see_brokers_and_disks_as_those_of_msk(made: dict[str, list[Manifest]], tmp_path: Path):
+    """KafkaDiskFilling sees the volumes of the brokers, which only the kubelet tells of, and no other volume;
+    KafkaBrokerDown a broker whose pod waits for a node, which is no target of Prometheus's.
+    """
+    rules = [named(made, "watching", "PrometheusRule", "kafka-brokers"), yaml.safe_load((ROOT / ALERTS).read_text())]
+    for name, rule in zip(("brokers", "kafka"), rules, strict=True):
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(rule["spec"]))
-    volumes = {
-        "data-kafka-brokers-0": "390000-110x460",
-        "data-kafka-brokers-1": "390000x460",
-        "other": "390000-110x460",
-    }
-    series = [
-        {
-            "series": f'{name}{{namespace="kafka", persistentvolumeclaim="{claim}", instance="node:10250"}}',
-            "values": values,
-        }
+    # Bytes that are free; how much of 999,900 goes in a minute.
+    volumes = {"data-kafka-brokers-0": "390000-110x460", "data-kafka-brokers-1": "390000x460", "else": "390000-110x460"}
+    running = {"kafka-brokers-0": "1x460", "kafka-brokers-2": "0x460", "kafka-users-abcde": "0x460"}
+    given = {
+        f'{metric}{{namespace="kafka", persistentvolumeclaim="{claim}", instance="node:10250"}}': values
         for claim, available in volumes.items()
-        for name, values in (
+        for metric, values in (
             ("kubelet_volume_stats_available_bytes", available),
             ("kubelet_volume_stats_capacity_bytes", "999900x460"),
         )
-    ]
-    fires = {"eval_time": "450m", "expr": 'ALERTS{alertname="KafkaDiskFilling", alertstate="firing"}'}
-    labels = 'alertname="KafkaDiskFilling", alertstate="firing", instance="kafka-brokers-0"'
-    sample = f'ALERTS{{{labels}, job="kafka-node", mountpoint="/kafka", severity="page"}}'
+    } | {
+        f'kube_pod_status_phase{{namespace="kafka", pod="{pod}", phase="Running"}}': values
+        for pod, values in running.items()
+    }
+    expected = {
+        "KafkaDiskFilling": 'instance="kafka-brokers-0", job="kafka-node", mountpoint="/kafka"',
+        "KafkaBrokerDown": 'instance="kafka-brokers-2", job="kafka"',
+    }
     test = {
         "interval": "1m",
-        "input_series": series,
-        "promql_expr_test": [fires | {"exp_samples": [{"labels": sample, "value": 1}]}],
+        "input_series": [{"series": series, "values": values} for series, values in given.items()],
+        "promql_expr_test": [
+            {
+                "eval_time": "450m",
+                "expr": f'ALERTS{{alertname="{alert}", alertstate="firing"}}',
+                "exp_samples": [
+                    {
+                        "labels": f'ALERTS{{alertname="{alert}", alertstate="firing", severity="page", {labels}}}',
+                        "value": 1,
+                    }
+                ],
+            }
+            for alert, labels in expected.items()
+        ],
     }
     file = tmp_path / "test.yaml"
-    file.write_text(yaml.safe_dump({"rule_files": ["disks.yaml", "kafka.yaml"], "tests": [test]}))
+    file.write_text(yaml.safe_dump({"rule_files": ["brokers.yaml", "kafka.yaml"], "tests": [test]}))
     run = subprocess.run([PROMTOOL, "test", "rules", file], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
