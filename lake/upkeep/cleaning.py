@@ -4,6 +4,7 @@ Nothing that a table, a stream or a proof could still ask for is in a plan: rows
 objects when no log names them and nobody can be about to, checkpoints and state when a newer one has taken over.
 """
 
+import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +22,7 @@ from lake.commits import commit_order
 from lake.errors import LakeError
 from lake.inventory import Pending
 from lake.objects import ObjectInfo, ObjectStore
-from lake.status import Committed, committed
+from lake.status import Committed, committed, decided
 from lake.tables import DeltaTables, scan
 
 TOMBSTONE_HOURS = 7 * 24
@@ -194,6 +195,13 @@ def _needed(tables: DeltaTables, contracts: Mapping[str, Contract], name: str) -
     return {*decided, *(f"{name}/{path}" for path in inventory.logged(tables.table(name)))}
 
 
+def _is_named(store: ObjectStore, feed: str, snapshot: tuple[tuple[int, int], ObjectInfo]) -> bool:
+    """Whether the manifest of its batch names it."""
+    (generation, batch), info = snapshot
+    manifest = decided(store, names.manifest_key(feed, generation, batch))
+    return manifest is not None and manifest.snapshot == info.key
+
+
 def _unneeded(
     store: ObjectStore, kind: str, where: str, found: Sequence[ObjectInfo], what: str, needed: Needed
 ) -> tuple[Item, Callable[[], None]]:
@@ -225,8 +233,11 @@ def _old_snapshots(store: ObjectStore, feed: str, claim: Committed) -> Iterator[
         for info in store.list(f"{names.BATCHES}/{feed}/")
         if info.key.endswith(names.SNAPSHOT_SUFFIX)
     )
-    committed_ones = [info for place, info in snapshots if place <= newest]
-    if old := committed_ones[:-SNAPSHOTS_KEPT]:
+    committed_ones = [(place, info) for place, info in snapshots if place <= newest]
+    # One that was put for a batch that was never decided takes nothing over.
+    named = (number for number, each in reversed(list(enumerate(committed_ones))) if _is_named(store, feed, each))
+    kept = list(itertools.islice(named, SNAPSHOTS_KEPT))
+    if len(kept) == SNAPSHOTS_KEPT and (old := [info for _, info in committed_ones[: kept[-1]]]):
         yield _objects(
             store, "old_states", f"{names.BATCHES}/{feed}/", old, "sequence states with newer ones after them"
         )

@@ -12,7 +12,7 @@ from deltalake import DeltaTable, Schema
 from contracts import Contract
 from lake import names
 from lake.commits import commit_batch
-from lake.manifests import Generation, begin_generation, load_generation, put_manifest
+from lake.manifests import Generation, begin_generation, load_generation, put_manifest, put_snapshot
 from lake.objects import ObjectStore
 from lake.sequences import SeqState
 from lake.tables import DeltaTables, TableDefinition
@@ -207,14 +207,19 @@ def test_a_table_remembers_what_it_replaced(filled: Lake):
 
 
 def test_sealed_checkpoints_and_old_states_go(filled: Lake):
-    """Checkpoints of generations before the current one go, and all sequence states but the newest ones."""
+    """Checkpoints of generations before the current one go, and all sequence states but the newest ones that a batch
+    names: one that was put for a batch that nobody decided takes nothing over.
+    """
     store = checkpoints(filled)
     for generation in (1, 2):
         store.put(f"ingest/pos.receipts/{generation}/offsets/0", b"v1")
-    for batch in range(5):
-        filled.store.put(names.snapshot_key("pos.receipts", 1, batch), SeqState().encode())
-    assert found(planned(filled)) == set()
-    manifest = names.manifest_key("pos.receipts", 1, 1)
+    for batch in range(2, 7):
+        snapshot = put_snapshot(filled.store, "pos.receipts", 1, batch, SeqState())
+        filled.ingest(batch, {}, {0: 20}, starts={0: 20}, snapshot=snapshot)
+    for batch in (7, 8, 9):
+        put_snapshot(filled.store, "pos.receipts", 1, batch, SeqState())
+    assert found(planned(filled)) == {("old_states", "_batches/pos.receipts/", 2)}
+    manifest = names.manifest_key("pos.receipts", 1, 6)
     known = filled.contracts["pos.receipts"].topic
     begin_generation(
         filled.store,
@@ -233,7 +238,7 @@ def test_sealed_checkpoints_and_old_states_go(filled: Lake):
     plan.carry_out()
     assert [info.key for info in store.list("ingest/")] == ["ingest/pos.receipts/2/offsets/0"]
     states = [info.key for info in filled.store.list("_batches/") if info.key.endswith(names.SNAPSHOT_SUFFIX)]
-    assert states == [names.snapshot_key("pos.receipts", 1, batch) for batch in (2, 3, 4)]
+    assert states == [names.snapshot_key("pos.receipts", 1, batch) for batch in range(4, 10)]
 
 
 def _first(lake: Lake) -> Generation:
