@@ -221,6 +221,11 @@ class Scene:
 
         self.patience.await_(goes_on, WARM_SECONDS, "the query of every feed goes on")
 
+    def await_started(self, since: float) -> None:
+        """Return when the query of the first feed has started since a moment (Unix seconds): its driver is new."""
+        query = f'max(tillstream_stream_started_timestamp_seconds{{feed="{min(self._contracts)}"}}) > {since}'
+        self.patience.await_(lambda: bool(self.monitoring.prometheus.query(query)), WARM_SECONDS, "a new driver")
+
     def stop_ingest(self) -> None:
         self.stack.applications.suspend(INGEST)
         self.stack.applications.wait_for(INGEST, {State.SUSPENDED}, END_SECONDS)

@@ -86,8 +86,13 @@ class Feed:
 
 @dataclass
 class Account:
+    """`ahead` has, by table and partition, the offsets at the end or later that rows of other tables than the parent
+    have: of a batch that is being committed, or of none.
+    """
+
     partitions: dict[int, Partition] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    ahead: dict[tuple[str, int], set[int]] = field(default_factory=dict)
 
 
 def account(feed: Feed, read: Read, window_offsets: int = WINDOW_OFFSETS) -> Account:
@@ -107,6 +112,8 @@ def account(feed: Feed, read: Read, window_offsets: int = WINDOW_OFFSETS) -> Acc
         predicate = _predicate(edge if number else None, until)
         window.read(read, predicate)
         _add(result, window.partitions(), window.faults())
+        for place, offsets in window.ahead.items():
+            result.ahead.setdefault(place, set()).update(offsets)
     return result
 
 
@@ -126,6 +133,7 @@ class _Window:
         self.total = np.zeros(shape, np.int64)
         self.items = {child.name: _Items(shape) for child in feed.children}
         self.strays: list[Fault] = []
+        self.ahead: dict[tuple[str, int], set[int]] = {}
 
     def read(self, read: Read, predicate: str | None) -> None:
         feed = self.feed
@@ -210,12 +218,21 @@ class _Window:
         ours &= numbers[row] == partition
         if stray := int((~ours & ~elsewhere).sum()):
             self.strays.append(Fault("stray", table, -1, stray))
+        if not strict:
+            self._note_ahead(table, partition, column + self.edge, ours, row)
         inside = ours & (column >= 0) & (column < self.width)
         if strict and (outside := ours & ~inside).any():
             for number in np.unique(partition[outside]).tolist():
                 offsets = column[outside & (partition == number)] + self.edge
                 self.strays.append(Fault("beyond", table, number, len(offsets), spans(np.unique(offsets))))
         return (row * self.width + column)[inside], inside
+
+    def _note_ahead(self, table: str, partition: Numbers, offsets: Numbers, ours: Flags, row: Numbers) -> None:
+        ends = np.array([self.feed.end[each] for each in self.numbers], np.int64)
+        ahead = ours & (offsets >= ends[row])
+        for number in np.unique(partition[ahead]).tolist():
+            found = np.unique(offsets[ahead & (partition == number)]).tolist()
+            self.ahead.setdefault((table, number), set()).update(found)
 
 
 class _Items:

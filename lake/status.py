@@ -79,12 +79,13 @@ def undone(store: ObjectStore, claim: Committed) -> list[BatchManifest]:
     """
     found: list[BatchManifest] = []
     batch = 0 if claim.batch is None else claim.batch + 1
-    while manifest := _decided(store, manifest_key(claim.feed, claim.generation, batch + len(found))):
+    while manifest := decided(store, manifest_key(claim.feed, claim.generation, batch + len(found))):
         found.append(manifest)
     return found
 
 
-def _decided(store: ObjectStore, key: str) -> BatchManifest | None:
+def decided(store: ObjectStore, key: str) -> BatchManifest | None:
+    """The manifest of this key; None where there is none, or a seal in its place."""
     try:
         return load_manifest(store, key)
     except Fenced:

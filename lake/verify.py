@@ -7,14 +7,17 @@ objects with the log. What it takes from the lake's own word is how far a feed h
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from contracts import Contract, system_tables
 from lake import accounting, curated, expired, inventory
-from lake.accounting import Fault, Partition, Span
+from lake.accounting import Fault, Partition, Span, spans
 from lake.commits import commit_order
 from lake.errors import Unreadable
-from lake.status import Committed, Era, committed, eras
+from lake.manifests import load_generation
+from lake.names import generation_key
+from lake.status import Committed, Era, committed, eras, undone
 from lake.tables import DeltaTables, scan
 from topics.connection import Connection
 from topics.watermarks import Watermarks, watermarks
@@ -89,16 +92,18 @@ def verify(
     """
     claims: dict[str, Committed] = {}
     feeds = []
+    findings: list[Finding] = []
     for contract in contracts.values():
         progress(contract.feed)
         claim = committed(tables, contract)
         if claim is None:
+            findings += _rows_without_a_stream(tables, contract)
             continue
         claims[contract.feed] = claim
         ends = watermarks(broker, claim.topic) if broker else None
         feeds.append(_feed_report(tables, contract, claim, ends))
     progress("curated tables")
-    findings = list(_curated_findings(tables))
+    findings += _curated_findings(tables)
     found = []
     for name, pending in _inventoried(tables, contracts, claims):
         progress(f"objects of {name}")
@@ -126,6 +131,7 @@ def _feed_report(tables: DeltaTables, contract: Contract, claim: Committed, brok
             findings.append(Finding("unreadable", contract.parent.name, 1, f"{contract.feed} was not counted: {error}"))
             continue
         findings += [_finding(fault, claim.topic) for fault in result.faults]
+        findings += _unclaimed(tables, contract, era, result.ahead)
         current = broker if broker and era.topic_id == broker.topic_id else None
         partitions += [_partition(each, era, current) for _, each in sorted(result.partitions.items())]
     if broker:
@@ -139,6 +145,44 @@ def _feed_report(tables: DeltaTables, contract: Contract, claim: Committed, brok
         partitions=tuple(partitions),
         findings=tuple(findings),
     )
+
+
+def _unclaimed(
+    tables: DeltaTables, contract: Contract, era: Era, ahead: Mapping[tuple[str, int], set[int]]
+) -> Iterator[Finding]:
+    """Rows at offsets that no batch has come to, also none that was decided until they had been read."""
+    if not ahead:
+        return
+    newest = committed(tables, contract)
+    ends = dict(era.end)
+    if newest and newest.topic_id == era.topic_id:
+        for each in (newest.end_offsets, *(manifest.end_offsets for manifest in undone(tables.store, newest))):
+            ends |= each
+    for (table, partition), offsets in sorted(ahead.items()):
+        if beyond := sorted(each for each in offsets if each >= ends.get(partition, 0)):
+            named = spans(np.array(beyond, np.int64))
+            what = (
+                f"{contract.topic.name} partition {partition}, {table} has rows of {len(beyond):,} offsets that no "
+                f"batch claims{_named(named)}"
+            )
+            yield Finding("unclaimed", table, len(beyond), what, partition, named)
+
+
+def _rows_without_a_stream(tables: DeltaTables, contract: Contract) -> Iterator[Finding]:
+    """Rows of a feed that was never ingested, as its missing generation says."""
+    for name in (*(table.name for table in contract.tables), *system_tables.SCHEMAS):
+        if not tables.exists(name):
+            continue
+        shared = name in system_tables.SCHEMAS
+        actions = pa.table(tables.table(name).get_add_actions(flatten=True)).to_pylist()
+        rows = sum(row["num_records"] for row in actions if not shared or row["partition.feed"] == contract.feed)
+        # Unless its stream has begun just now.
+        if rows and load_generation(tables.store, contract.feed) is None:
+            where = f"{tables.store.uri}/{generation_key(contract.feed)}"
+            what = (
+                f"{name} has {rows:,} rows of {contract.feed}, and {where}, which says how far it was ingested, is gone"
+            )
+            yield Finding("unclaimed", name, rows, what)
 
 
 def _to_prove(contract: Contract, era: Era, topic_ids: set[str], gone: expired.Expired) -> accounting.Feed:

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,14 +38,15 @@ def hanging(scene: Scene) -> Iterator[None]:
 
 @contextmanager
 def killed_again_and_again(scene: Scene) -> Iterator[None]:
-    """Each driver is killed (`kill -9`) as soon as Prometheus has heard that all of its queries go on; another one is
-    started in its place.
+    """Each driver is killed (`kill -9`) as soon as Prometheus has heard that its first query has started; another one
+    is started in its place.
     """
 
     def kill_each(stop: threading.Event) -> None:
         for _ in range(KILLS):
+            since = time.time()
             os.kill(scene.ingest_pid(), signal.SIGKILL)
-            scene.await_ingest()
+            scene.await_started(since)
             if stop.wait(SEEN_SECONDS):
                 return
 

@@ -18,11 +18,10 @@ from deltalake.exceptions import CommitFailedError
 from contracts import Contract, system_tables
 from lake import curated, expired, inventory, names
 from lake.commits import commit_order
-from lake.errors import Fenced, LakeError
+from lake.errors import LakeError
 from lake.inventory import Pending
-from lake.manifests import load_manifest
 from lake.objects import ObjectInfo, ObjectStore
-from lake.status import Committed, committed
+from lake.status import Committed, committed, decided
 from lake.tables import DeltaTables, scan
 
 TOMBSTONE_HOURS = 7 * 24
@@ -238,10 +237,8 @@ def _old_snapshots(store: ObjectStore, feed: str, claim: Committed) -> Iterator[
 
 
 def _is_named(store: ObjectStore, key: str) -> bool:
-    try:
-        manifest = load_manifest(store, names.manifest_key(*names.snapshot_of(key)))
-    except Fenced:  # A seal has the place of the manifest.
-        return False
+    """Whether the manifest of its batch names it."""
+    manifest = decided(store, names.manifest_key(*names.snapshot_of(key)))
     return manifest is not None and manifest.snapshot == key
 
 

@@ -16,7 +16,7 @@ from lake.cli import explain, quarantine, verify
 from lake.commits import commit_batch
 from lake.inventory import BEING_WRITTEN
 from lake.manifests import put_manifest
-from lake.names import rollup_id
+from lake.names import generation_key, rollup_id
 from lake.status import committed
 from lake.verify import Report, _broker_findings
 from lake.verify import verify as prove
@@ -149,6 +149,26 @@ def test_a_batch_being_committed_is_no_finding(filled: Lake) -> None:
     with pytest.raises(Paused):
         commit_batch(filled.tables, filled.contracts["pos.receipts"], manifest, on_commit=pause)
     assert findings(filled) == []
+
+
+def test_rows_that_no_batch_claims_are_found(filled: Lake) -> None:
+    """Rows of other tables than the parent at offsets that no batch has come to are found, be they none's for ever."""
+    ahead = receipt_rows(range(30, 33))
+    filled.with_rows("receipt_lines", ahead["receipt_lines"])
+    filled.with_rows("quarantine", quarantine_rows([7], partition=1))
+    assert findings(filled) == [("unclaimed", "quarantine", 1), ("unclaimed", "receipt_lines", 3)]
+
+
+def test_rows_of_a_feed_that_has_lost_its_stream_are_found(filled: Lake) -> None:
+    """Where the object that says how far a feed came is gone, its rows are found: it was not never ingested."""
+    filled.store.delete(generation_key("pos.receipts"))
+    assert sorted(findings(filled)) == [
+        ("unclaimed", "duplicates", 2),
+        ("unclaimed", "quarantine", 2),
+        ("unclaimed", "receipt_lines", 42),
+        ("unclaimed", "receipt_tenders", 21),
+        ("unclaimed", "receipts", 21),
+    ]
 
 
 def test_young_objects_of_other_writers_are_not_yet_missed(filled: Lake) -> None:

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from local.applications import Applications, Submission
 from local.files import free_ports
 
-# Listens as a driver's web UI does, then does what its argument says.
+# Does what its argument says. One that goes on listens as a driver's web UI does: it is taken to run then.
 PROGRAM = """
-import os, socket, sys, time
-server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+import socket, sys, time
+def listen():
+    server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    time.sleep(600)
 eval(sys.argv[2])
 """
-FOREVER, FAIL, SUCCEED = "time.sleep(600)", "sys.exit(3)", "sys.exit(0)"
+FOREVER, FAIL, SUCCEED = "listen()", "sys.exit(3)", "sys.exit(0)"
 GRACE_SECONDS = 10
 
 
