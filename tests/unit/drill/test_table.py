@@ -35,7 +35,7 @@ def test_every_severity_has_a_receiver():
     assert {rule["labels"]["severity"] for rule in RULES.values()} == RECEIVERS.keys()
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.stand_in], ids=str)
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.stand_in], ids=lambda fault: fault.told)
 def test_a_stand_in_says_why(fault: Fault):
     """What takes a real part's place says why, in a sentence."""
     assert len(fault.stand_in.split()) > 4
