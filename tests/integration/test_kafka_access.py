@@ -132,7 +132,7 @@ def test_unknown_broker_is_refused(kafka: Kafka, tmp_path: Path):
     for settings in (kafka.store_settings("330"), kafka.workload_settings("quality")):
         error = first_error(replace(settings, ca_file=other.certificate_file).librdkafka())
         assert error is not None
-        assert error.code() == KafkaError._SSL
+        # By what it says: on a busy machine it has the code of a connection that ended.
         assert "certificate verify failed" in error.str()
         assert first_error(settings.librdkafka()) is None
 

@@ -195,7 +195,8 @@ def test_what_is_far_ahead_is_believed_on_demand(entered: Lake):
     assert_brought_in(entered)
     claim = committed(DeltaTables(entered.store), entered.contracts[FEED])
     assert claim
-    assert load_state(entered.store, claim.manifest_key).contains(f"{NEW_STORE}:1:{EPOCH}", 2 * MAX_AHEAD + 1)
+    seen = load_state(entered.store, claim.manifest_key).intervals[f"{NEW_STORE}:1:{EPOCH}"]
+    assert seen == (2, 2, 2 * MAX_AHEAD + 1, 2 * MAX_AHEAD + 1)
 
 
 def test_what_came_by_a_topic_that_is_no_more_is_left(entered: Lake):
