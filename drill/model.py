@@ -73,9 +73,13 @@ class Fault:
     def alerts(self) -> tuple[Alert, ...]:
         return (*self.sets_off, *self.follows)
 
+    def must_set_off(self, labels: Mapping[str, str]) -> bool:
+        """Whether an alert of these labels is one that this fault is there for."""
+        return any(alert.is_(labels) for alert in self.alerts)
+
     def owns(self, labels: Mapping[str, str]) -> bool:
         """Whether an alert of these labels comes from this fault."""
-        return any(alert.is_(labels) for alert in (*self.alerts, *self.may_set_off))
+        return self.must_set_off(labels) or any(alert.is_(labels) for alert in self.may_set_off)
 
     def spoils(self, other: "Fault") -> bool:
         return bool(self.breaks & (other.breaks | other.needs))

@@ -51,7 +51,7 @@ class Story:
     def note(self, sight: Sight) -> None:
         """Take down what is new."""
         self.held_back |= {
-            name for name, causes in sight.held_back.items() if any(self.fault.owns(cause) for cause in causes)
+            name for name, causes in sight.held_back.items() if any(self.fault.must_set_off(cause) for cause in causes)
         }
         for row in self.rows:
             told = [each for each in sight.told if row.alert.is_(each.labels)]
@@ -130,7 +130,7 @@ def strangers(stories: Sequence[Story], told: Iterable[Notification], known: Ite
 
 
 def _explains(story: Story, told: Notification) -> bool:
-    if any(alert.is_(told.labels) for alert in story.fault.alerts):
+    if story.fault.must_set_off(told.labels):
         return story.began <= told.at <= story.ended
     return story.fault.owns(told.labels) and story.began <= told.at <= story.ended + AFTERMATH_SECONDS
 

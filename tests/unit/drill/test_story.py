@@ -77,8 +77,8 @@ def test_what_follows_need_only_fire_before_the_repair():
 
 
 def test_held_back_counts_for_its_cause_only():
-    """What another fault's alert holds back is none of this one's."""
-    seen = story(Alert("StreamDown", {"feed": "b"}))
+    """What another fault's alert holds back is none of this one's, also where it might have come of this one."""
+    seen = story(Alert("StreamDown", {"feed": "b"}), may_set_off=(Alert("StreamDown"),))
     seen.note(sight(115, held=[FEED]))
     assert seen.held_back == set()
 
