@@ -1,6 +1,5 @@
 """A second broker of the cluster, for faults that one broker alone cannot have."""
 
-import subprocess
 from pathlib import Path
 from typing import Self
 
@@ -65,6 +64,9 @@ class SecondBroker:
             f"--cluster-id={cluster_id}",
             f"--config={configuration}",
         ]
-        made = subprocess.run(command, capture_output=True, text=True, check=False)
-        if made.returncode:
-            raise DrillError(f"A second broker's storage could not be formatted: {made.stderr or made.stdout}")
+        log = self._directory / "format.log"
+        code, printed = processes.outcome(command, log)
+        if code:
+            raise DrillError(
+                f"A second broker's storage could not be formatted: {printed}\n{processes.end_of_log(log)}"
+            )

@@ -19,6 +19,7 @@ from drill.pace import short
 from drill.registers import HEARTBEAT, OPERATIONS, Register
 from drill.waiting import DrillError, meanwhile
 from local.stack import Stack
+from stores.keys import read_master_key
 from stores.metrics import StoreMetrics
 from stores.outbox import Outbox
 from stores.sealing import Message, StoreSeal, topics_of
@@ -40,7 +41,7 @@ class Stores:
         self.silent: set[str] = set()
         self._stack = stack
         self._directory = directory
-        self._master_key = stack.master_key_file.read_bytes()
+        self._master_key = read_master_key(stack.master_key_file)
         self._generations = {store["store_id"]: store["key_generation"] for store in known}
         self._topics = topics_of(contracts.load())
         self._producers: dict[str, Producer] = {}

@@ -15,6 +15,8 @@ CROWDED = (*LATE, *UNHEARD)
 HELD_UP = (Alert("StreamStuck"), *CROWDED)
 # A driver starts anew.
 OUTAGE = (Alert("StreamDown"), *HELD_UP)
+# Whoever has asked the broker that hangs waits, and asks the other one.
+A_BROKER_HANGS = frozenset({Part.SECOND_BROKER, Part.PROMPTNESS})
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
@@ -186,8 +188,7 @@ FAULTS: tuple[Fault, ...] = (
         sets_off=(Alert("KafkaUnderReplicated"),),
         may_set_off=HELD_UP,
         needs=frozenset({Part.KAFKA}),
-        # Whoever has asked the one that hangs waits, and asks the other one.
-        breaks=frozenset({Part.SECOND_BROKER, Part.PROMPTNESS}),
+        breaks=A_BROKER_HANGS,
     ),
     Fault(
         told="the same, of a topic that asks for two copies",
@@ -195,8 +196,7 @@ FAULTS: tuple[Fault, ...] = (
         sets_off=(Alert("KafkaUnderMinIsr"),),
         may_set_off=HELD_UP,
         needs=frozenset({Part.KAFKA}),
-        # Whoever has asked the one that hangs waits, and asks the other one.
-        breaks=frozenset({Part.SECOND_BROKER, Part.PROMPTNESS}),
+        breaks=A_BROKER_HANGS,
     ),
     Fault(
         told="the only broker that keeps a partition hangs (SIGSTOP)",
@@ -204,8 +204,7 @@ FAULTS: tuple[Fault, ...] = (
         sets_off=(Alert("KafkaOfflinePartition"),),
         may_set_off=HELD_UP,
         needs=frozenset({Part.KAFKA}),
-        # Whoever has asked the one that hangs waits, and asks the other one.
-        breaks=frozenset({Part.SECOND_BROKER, Part.PROMPTNESS}),
+        breaks=A_BROKER_HANGS,
     ),
     Fault(
         told="the disk of a broker's machine fills up",

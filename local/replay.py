@@ -17,6 +17,7 @@ import contracts
 from local.files import write_private
 from stores.fleet import preparation, trouble
 from stores.fleet.fleet import Fleet, Wiring
+from stores.keys import read_master_key
 from topics.settings import KafkaSettings
 
 
@@ -27,7 +28,7 @@ def main(directory: Path, receipts: int, seed: int, duration_seconds: float) -> 
     wiring = Wiring(
         outboxes=directory / "outboxes",
         topics={feed: contract.topic for feed, contract in contracts.load().items()},
-        master_key=Path(platform["master_key_file"]).read_bytes(),
+        master_key=read_master_key(Path(platform["master_key_file"])),
         settings_of=lambda store_id: KafkaSettings.from_env(platform["stores"][store_id]),
     )
     with Fleet(prepared, wiring, seed) as fleet:
