@@ -79,14 +79,13 @@ def check_sender(
     """
     store_ids = rows["store_id"].combine_chunks()
     keys = messages["key"].combine_chunks()
-    ids, key_list = store_ids.to_pylist(), keys.to_pylist()
     verdicts.refuse_where(
         ~_true(pc.equal(keys, store_ids.cast(pa.binary()))),
         reasons.KEY_MISMATCH,
-        lambda row: f"the key is {_shown(key_list[row])}, the payload says store {ids[row]}",
+        lambda row: f"the key is {_shown(keys[row])}, the payload says store {store_ids[row]}",
     )
     numbers = pc.index_in(store_ids, value_set=stores.ids).fill_null(-1).to_numpy()
-    verdicts.refuse_where(numbers < 0, reasons.UNKNOWN_STORE, lambda row: f"no store {ids[row]} in dim_stores")
+    verdicts.refuse_where(numbers < 0, reasons.UNKNOWN_STORE, lambda row: f"no store {store_ids[row]} in dim_stores")
 
     given, said = messages["signature"].combine_chunks(), messages["key_generation"].to_numpy()
     verdicts.refuse_where(~_true(given.is_valid()), reasons.MISSING_SIGNATURE, lambda _: "no header `signature`")
@@ -95,14 +94,15 @@ def check_sender(
     verdicts.refuse_where(
         stale,
         reasons.BAD_SIGNATURE,
-        lambda row: f"key generation {said[row]}; store {ids[row]} is at {newest[row]}",
+        lambda row: f"key generation {said[row]}; store {store_ids[row]} is at {newest[row]}",
     )
     open_rows = verdicts.accepted()
-    payloads = messages["value"].take(open_rows).to_pylist()
-    expected = signatures.sign_all([ids[row] for row in open_rows.tolist()], said[open_rows].tolist(), payloads)
-    forged = np.zeros(len(ids), dtype=np.bool_)
+    expected = signatures.sign_all(
+        store_ids.take(open_rows).to_pylist(), said[open_rows].tolist(), messages["value"].take(open_rows).to_pylist()
+    )
+    forged = np.zeros(len(rows), dtype=np.bool_)
     forged[open_rows] = ~_true(pc.equal(pa.array(expected, pa.binary()), given.take(open_rows)))
-    verdicts.refuse_where(forged, reasons.BAD_SIGNATURE, lambda row: f"not signed by store {ids[row]}")
+    verdicts.refuse_where(forged, reasons.BAD_SIGNATURE, lambda row: f"not signed by store {store_ids[row]}")
 
     encoded = keys.dictionary_encode()
     placed = np.array(
@@ -112,7 +112,7 @@ def check_sender(
     verdicts.refuse_where(
         placed != actual,
         reasons.WRONG_PARTITION,
-        lambda row: f"in partition {actual[row]}; the key {_shown(key_list[row])} belongs to {placed[row]}",
+        lambda row: f"in partition {actual[row]}; the key {_shown(keys[row])} belongs to {placed[row]}",
     )
 
 
@@ -151,5 +151,5 @@ def _true(condition: pa.BooleanArray | pa.ChunkedArray) -> Mask:
     return mask
 
 
-def _shown(key: bytes | None) -> str:
-    return "missing" if key is None else key.decode("utf-8", "backslashreplace")
+def _shown(key: pa.BinaryScalar) -> str:
+    return key.as_py().decode("utf-8", "backslashreplace") if key.is_valid else "missing"

@@ -5,7 +5,7 @@ padded blocks are hashed once and copied.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from contracts import signing
@@ -21,19 +21,20 @@ class Signatures:
         self._prepared: dict[tuple[str, int], tuple[Any, Any]] = {}
 
     def sign(self, store_id: str, generation: int, payload: bytes) -> bytes:
-        inner, outer = self._prepared.get((store_id, generation)) or self._prepare(store_id, generation)
-        message = inner.copy()
-        message.update(payload)
-        result = outer.copy()
-        result.update(message.digest())
-        digest: bytes = result.digest()
-        return digest
+        [signature] = self.sign_all([store_id], [generation], [payload])
+        return signature
 
-    def sign_all(self, store_ids: Sequence[str], generations: Sequence[int], payloads: Sequence[bytes]) -> list[bytes]:
-        return [
-            self.sign(store_id, generation, payload)
-            for store_id, generation, payload in zip(store_ids, generations, payloads, strict=True)
-        ]
+    def sign_all(self, store_ids: Iterable[str], generations: Iterable[int], payloads: Iterable[bytes]) -> list[bytes]:
+        """The signature of each payload under its store's key of that generation. All three of one length."""
+        signatures = []
+        prepared = self._prepared
+        for sender, payload in zip(zip(store_ids, generations, strict=True), payloads, strict=True):
+            inner, outer = prepared.get(sender) or self._prepare(*sender)
+            message, result = inner.copy(), outer.copy()
+            message.update(payload)
+            result.update(message.digest())
+            signatures.append(result.digest())
+        return signatures
 
     def _prepare(self, store_id: str, generation: int) -> tuple[Any, Any]:
         # A key of 32 bytes is shorter than the hash's block, so HMAC pads it with zeros and hashes it no further.

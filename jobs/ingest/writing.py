@@ -14,6 +14,9 @@ from lake import names
 from lake.objects import ObjectStore
 from lake.statistics import present, statistics
 
+# Of these nearly each message has its own: a dictionary would take longer to write and more room than the values.
+_DISTINCT = {"kafka_offset", "event_id", "event_time", "signature", "payload"}
+
 
 @dataclass(frozen=True)
 class OffsetRange:
@@ -64,7 +67,14 @@ def by_partition(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[dict
 def encode(name: str, values: dict[str, str], rows: pa.Table, offsets: OffsetRange) -> PendingObject:
     """Serialise the rows of one partition. The same rows give the same bytes, and so the same name."""
     sink = io.BytesIO()
-    pq.write_table(rows, sink, compression="zstd", compression_level=1, write_statistics=list(present(rows.schema)))
+    pq.write_table(
+        rows,
+        sink,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=[name for name in rows.column_names if name not in _DISTINCT],
+        write_statistics=list(present(rows.schema)),
+    )
     body = sink.getvalue()
     path = names.object_path(
         values, offsets.topic_id, offsets.partition, first=offsets.first, last=offsets.last, body=body
