@@ -1,6 +1,5 @@
 """Who saw what: alerts that fire in Prometheus, those that Alertmanager holds back, and who was told."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from local.monitoring import Monitoring
+from local.monitoring import Monitoring, notifications
 
 Labels = Mapping[str, str]
 
@@ -64,9 +63,8 @@ class Witness:
         return found
 
     def told(self, since: float) -> list[Notification]:
-        """What was told since then (Unix seconds). The receiver may be writing a line: that one is read next time."""
-        *lines, _unfinished = self._file.read_text(encoding="utf-8").split("\n")
-        return [each for each in map(_notification, map(json.loads, lines)) if each.at >= since]
+        """What was told since then (Unix seconds)."""
+        return [each for each in map(_notification, notifications.told(self._file)) if each.at >= since]
 
 
 def _notification(line: Mapping[str, Any]) -> Notification:

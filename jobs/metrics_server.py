@@ -24,14 +24,12 @@ class MetricsServer:
     """Serves a registry from `start` until the process ends."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-        self._scrapes = _Scrapes()
-        registry.register(self._scrapes)
+        self._scrapes = _Scrapes(registry)
 
     def start(self) -> None:
         if listen := os.environ.get(LISTEN):
             address, _, port = listen.rpartition(":")
-            start_http_server(int(port), addr=address, registry=self._registry)
+            start_http_server(int(port), addr=address, registry=self._scrapes)
 
     def linger(self, timeout_seconds: float = LINGER_SECONDS) -> None:
         """Return when what is counted by now has been read, or nobody reads it."""
@@ -40,23 +38,29 @@ class MetricsServer:
 
 
 class _Scrapes(Collector):
-    """Has nothing to tell; it is there to see who asks."""
+    """All that the registry has, for whoever scrapes it; sees when that is."""
 
-    def __init__(self) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
         self._last = float("-inf")
-        self._asked = threading.Event()
-
-    def describe(self) -> Iterator[Metric]:
-        return iter(())
+        self._begun = self._told = 0
+        self._changed = threading.Condition()
 
     def collect(self) -> Iterator[Metric]:
-        self._last = time.monotonic()
-        self._asked.set()
-        return iter(())
+        with self._changed:
+            self._begun += 1
+            number = self._begun
+            self._last = time.monotonic()
+        yield from self._registry.collect()
+        with self._changed:
+            self._told = max(self._told, number)
+            self._changed.notify_all()
 
     def seconds_ago(self) -> float:
         return time.monotonic() - self._last
 
     def await_next(self, timeout_seconds: float) -> None:
-        self._asked.clear()
-        self._asked.wait(timeout_seconds)
+        """Wait for a scrape that begins later: one that is under way may have passed by what was counted just now."""
+        with self._changed:
+            under_way = self._begun
+            self._changed.wait_for(lambda: self._told > under_way, timeout_seconds)

@@ -44,6 +44,9 @@ LOOK_SECONDS = 1.0
 HAND_OVER_SECONDS = 30.0
 """A producer whose log-in was replaced has so long to bring home what is on its way; then it is sent again."""
 
+LAST_REPORTS_SECONDS = 1.0
+"""A producer that is given up has so long to say what became of the messages that it had."""
+
 # Waiting does not help against these, and going round them would break the order.
 REFUSALS = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "its certificate may not write that topic; `tillstream topics plan` shows "
@@ -131,9 +134,12 @@ class Session:
     def close(self) -> None:
         """Let go of everything that has no report yet."""
         self.producer.purge()
-        # A fatal error may end the first look before the last report.
+        # Each message has its report at once, but a fatal error may end a look before the last one, and those of an
+        # answer that was just being read come a moment later. They tell of the cause.
         self.poll()
-        self.poll()
+        deadline = time.monotonic() + LAST_REPORTS_SECONDS
+        while self.in_flight > 0 and time.monotonic() < deadline:
+            self.poll(IDLE_SECONDS)
         # One that came just now changes nothing any more; SystemError as in `finish`.
         with suppress(KafkaException, SystemError):
             self.producer.close()

@@ -107,6 +107,10 @@ def _await_visible(admin: AdminClient, plan: Plan) -> None:
             state.topics.keys() >= {topic.name for topic in plan.create_topics}
             and state.acls >= set(plan.add_acls)
             and state.acls.isdisjoint(plan.remove_acls)
+            and all(
+                each.topic in state.topics and state.topics[each.topic].config.get(each.name) == each.after
+                for each in plan.change_configs
+            )
         ):
             return
         if time.monotonic() > deadline:

@@ -47,6 +47,12 @@ class Receiver:
             file.write(lines)
 
 
+def told(file: Path) -> list[dict[str, Any]]:
+    """What is in a receiver's file, oldest first. It may be writing: a line that has not ended is for the next look."""
+    *lines, _unfinished = file.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines]
+
+
 def _lines(receiver: str, notification: dict[str, Any], now: str) -> Iterator[dict[str, Any]]:
     for alert in notification["alerts"]:
         yield {

@@ -31,7 +31,7 @@ from tests.support.waiting import wait_for
 from topics.logins import Mtls
 from topics.settings import KafkaSettings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 KEY = store_key(b"m" * 32, "330", 1)
 
@@ -73,18 +73,18 @@ def send_all(outbox: Outbox, sender: Sender) -> None:
         sender.pump()
         return outbox.depth() == 0
 
-    wait_for(done, 60, "an empty outbox")
+    wait_for(done, 180, "an empty outbox")
 
 
 def read_all(kafka: Kafka, topic: str) -> list[Message]:
     """Everything in the one partition that store 330 writes."""
     consumer = kafka.consumer()
-    partitions = len(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+    partitions = len(consumer.list_topics(topic, timeout=60).topics[topic].partitions)
     place = TopicPartition(topic, partition_for(b"330", partitions), 0)
-    _, end = consumer.get_watermark_offsets(place, timeout=10)
+    _, end = consumer.get_watermark_offsets(place, timeout=60)
     consumer.assign([place])
     messages: list[Message] = []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while len(messages) < end and time.monotonic() < deadline:
         messages += consumer.consume(1000, timeout=1)
     consumer.close()
@@ -135,6 +135,7 @@ def test_killed_sender_resends(kafka: Kafka, tmp_path: Path):
     path = tmp_path / "outbox.db"
     environment = kafka.broker.store_environment(kafka.identities["330"])
     returned: list[str] = []
+    left: list[int] = []
     for _ in range(3):
         command = [sys.executable, "-c", STORE, str(path), topic]
         store = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -143,8 +144,11 @@ def test_killed_sender_resends(kafka: Kafka, tmp_path: Path):
         store.send_signal(signal.SIGKILL)
         returned += store.stdout.read().split()
         store.wait()
+        with Outbox(path, "330") as outbox:
+            left.append(outbox.depth())
+    # A single kill may by chance come just when all was marked.
+    assert any(left)
     with Outbox(path, "330") as outbox, sender_of(outbox, kafka, topic) as sender:
-        assert outbox.depth() > 0
         send_all(outbox, sender)
     names = first_seen(read_all(kafka, topic))
     assert set(returned) <= set(names)
@@ -159,7 +163,7 @@ def test_abandoned_sender_doubles_what_it_did_not_mark(kafka: Kafka, tmp_path: P
         first = sender_of(outbox, kafka, topic)
         first.send()
         assert first.session is not None
-        first.session.finish(30)
+        first.session.finish(120)
         assert len(first.session.acknowledged) == 100
         first.abandon()
         assert outbox.depth() == 100
@@ -177,7 +181,7 @@ def test_graceful_stop_finishes_what_is_on_its_way(kafka: Kafka, tmp_path: Path)
         outbox.append_many(drafts(500))
         sender = sender_of(outbox, kafka, topic)
         sender.send()
-        sender.close()
+        sender.close(timeout_seconds=120)
         assert outbox.depth() == 0
     assert len(read_all(kafka, topic)) == 500
 
@@ -190,9 +194,9 @@ def test_run_sends_what_is_appended_meanwhile(kafka: Kafka, tmp_path: Path):
         running = threading.Thread(target=sender_of(outbox, kafka, topic).run, args=(stop,))
         running.start()
         outbox.append_many(drafts(10))
-        wait_for(lambda: outbox.depth() == 0, 30, "an empty outbox")
+        wait_for(lambda: outbox.depth() == 0, 120, "an empty outbox")
         stop.set()
-        running.join(30)
+        running.join(60)
         assert not running.is_alive()
     assert len(read_all(kafka, topic)) == 10
 
@@ -233,7 +237,7 @@ def test_broken_producer_is_replaced(kafka: Kafka, tmp_path: Path):
         with Sender(outbox, kafka.store_settings("330"), sometimes_refused, metrics) as sender:
             sender.connect()
             broken = sender.session
-            wait_for(lambda: sender.pump() < 0 or sender.session is None, 60, "the end of the producer")
+            wait_for(lambda: sender.pump() < 0 or sender.session is None, 120, "the end of the producer")
             for kind in ("_GAPLESS_GUARANTEE", "INVALID_TIMESTAMP"):
                 labels = {"store_id": "330", "kind": kind}
                 assert metrics.registry.get_sample_value("tillstream_store_send_errors_total", labels)
@@ -266,7 +270,7 @@ def test_command_sends_and_ends(kafka: Kafka, tmp_path: Path):
     command = [sys.executable, "-m", "tillstream.cli", "stores", "send", "--drain", "--json", "--store-id", "330"]
     files = ["--outbox", str(tmp_path / "outbox.db"), "--key-file", str(tmp_path / "key")]
     environment = os.environ | kafka.broker.store_environment(kafka.identities["330"])
-    done = subprocess.run([*command, *files], env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([*command, *files], env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"store_id": "330", "unsent": 0}
     found = {event_id_of(message) for message in read_all(kafka, "pos.receipts.v1") if message.headers()}
@@ -294,7 +298,7 @@ def test_killed_broker_loses_nothing(own_kafka: Kafka, tmp_path: Path):
     topic = "pos.receipts.v1"
     with Outbox(tmp_path / "outbox.db", "330") as outbox, sender_of(outbox, own_kafka, topic) as sender:
         outbox.append_many(drafts(1_000))
-        wait_for(sender.pump, 30, "the first acknowledgements")
+        wait_for(sender.pump, 120, "the first acknowledgements")
         own_kafka.broker.kill()
         outbox.append_many(drafts(1_000))
         for _ in range(10):

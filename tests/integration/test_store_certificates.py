@@ -25,7 +25,7 @@ from topics.cli import topics
 from topics.logins import Mtls
 from topics.settings import KafkaSettings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 GAUGE = "tillstream_store_certificate_not_after_seconds"
 
@@ -62,7 +62,7 @@ def drafts(count: int) -> list[Draft]:
 def event_ids(kafka: Kafka, topic: str) -> list[str]:
     """Of everything in a topic of one partition, in its order."""
     consumer = kafka.consumer()
-    _, end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)
+    _, end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=60)
     consumer.assign([TopicPartition(topic, 0, 0)])
     found: list[str] = []
 
@@ -70,7 +70,7 @@ def event_ids(kafka: Kafka, topic: str) -> list[str]:
         found.extend(dict(each.headers() or [])["event_id"].decode() for each in consumer.consume(1000, timeout=1))
         return len(found) >= end
 
-    wait_for(all_read, 60, f"{end} messages")
+    wait_for(all_read, 120, f"{end} messages")
     consumer.close()
     return found
 
@@ -89,7 +89,7 @@ def test_renewed_while_sending(kafka: Kafka, tmp_path: Path):
         running = threading.Thread(target=sender.run, args=(stop,))
         running.start()
         appended = outbox.append_many(drafts(500))
-        wait_for(lambda: sender.session, 30, "a producer")
+        wait_for(lambda: sender.session, 120, "a producer")
         first, ends = sender.session, not_after(login.certificate_file).timestamp()
         assert told() == ends
         assert certificate("renew", kafka, tmp_path / "stores", days=30) == login
@@ -100,11 +100,11 @@ def test_renewed_while_sending(kafka: Kafka, tmp_path: Path):
             appended.extend(outbox.append_many(drafts(50)))
             return sender.session is not first and told() == renewed
 
-        wait_for(taken_up, 60, "a producer with the new certificate")
+        wait_for(taken_up, 120, "a producer with the new certificate")
         appended += outbox.append_many(drafts(500))
-        wait_for(lambda: outbox.depth() == 0, 60, "an empty outbox")
+        wait_for(lambda: outbox.depth() == 0, 120, "an empty outbox")
         stop.set()
-        running.join(30)
+        running.join(60)
         assert not running.is_alive()
     assert event_ids(kafka, topic) == appended
 
@@ -125,24 +125,24 @@ def test_half_a_renewal_is_waited_out(kafka: Kafka, tmp_path: Path, caplog: pyte
             return "keeps its old log-in" in caplog.text
 
         with caplog.at_level(logging.WARNING):
-            wait_for(seen, 30, "the half")
+            wait_for(seen, 120, "the half")
         assert sender.session is first
         appended = outbox.append_many(drafts(10))
-        wait_for(sender.pump, 30, "messages by the old certificate")
+        wait_for(sender.pump, 120, "messages by the old certificate")
         other.key_file.replace(login.key_file)
 
         def taken_up() -> bool:
             sender.pump()
             return sender.session is not first
 
-        wait_for(taken_up, 30, "the other half")
+        wait_for(taken_up, 120, "the other half")
         appended += outbox.append_many(drafts(10))
 
         def sent() -> bool:
             sender.pump()
             return outbox.depth() == 0
 
-        wait_for(sent, 30, "an empty outbox")
+        wait_for(sent, 120, "an empty outbox")
         sender.close()
     assert event_ids(kafka, topic) == appended
 
@@ -161,18 +161,18 @@ def test_revoked_generation_writes_nothing_more(kafka: Kafka, tmp_path: Path):
             sender.pump()
             return outbox.depth() == 0
 
-        wait_for(emptied, 30, "an empty outbox")
+        wait_for(emptied, 120, "an empty outbox")
         store = ["--store-id", "330", "--generation", "11"]
         environment = kafka.broker.workload_environment("topics")
         assert done(topics, "revoke", *store, **environment)["removed_acls"] == 1
         appended += outbox.append_many(drafts(100))
         with pytest.raises(SenderError, match=r"may not write that topic.* 100 messages are safe"):
-            wait_for(emptied, 60, "a refusal")
+            wait_for(emptied, 120, "a refusal")
         sender.close()
         assert event_ids(kafka, topic) == appended[:100]
         assert done(topics, "revoke", *store, **environment)["removed_acls"] == 0
         with sender_of(outbox, kafka, new, topic, metrics) as sender:
-            wait_for(emptied, 60, "an empty outbox")
+            wait_for(emptied, 120, "an empty outbox")
     assert event_ids(kafka, topic) == appended
 
 

@@ -43,9 +43,9 @@ def kafka(own_broker: Kafka) -> Kafka:
     admin = own_broker.admin()
     state = read_state(admin)
     for deleted in admin.delete_topics(list(state.topics)).values() if state.topics else ():
-        deleted.result(30)
+        deleted.result(60)
     apply_plan(admin, Plan(remove_acls=tuple(state.acls - administrator_acls())))
-    wait_for(lambda: not read_state(admin).topics, 30, "no topics")
+    wait_for(lambda: not read_state(admin).topics, 60, "no topics")
     return own_broker
 
 
@@ -140,15 +140,15 @@ def test_what_would_lose_messages_is_refused(kafka: Kafka):
     assert run(kafka, "apply").exit_code == 0
     admin = kafka.admin()
     apply_plan(admin, Plan(create_topics=(Topic("old.feed.v1", 1, 1, {}),)))
-    admin.create_partitions([NewPartitions("store.operations.v1", 5)])["store.operations.v1"].result(30)
+    admin.create_partitions([NewPartitions("store.operations.v1", 5)])["store.operations.v1"].result(60)
     longer = {"pos.receipts.v1": {"retention.ms": "99999999999", "max.message.bytes": "1000"}}
     kafka.configure(longer)
     wait_for(
         lambda: (
-            len(admin.list_topics(timeout=10).topics["store.operations.v1"].partitions) == 5
+            len(admin.list_topics(timeout=60).topics["store.operations.v1"].partitions) == 5
             and read_state(admin).topics["pos.receipts.v1"].config["max.message.bytes"] == "1000"
         ),
-        30,
+        60,
         "the changes by hand",
     )
 
@@ -217,7 +217,9 @@ def test_users_are_made_by_the_administrator(changed_users: Kafka, tmp_path: Pat
             write_private(tmp_path / "users" / user, f"{generation} of {user}\n")
         result = run(kafka, "users", "--passwords", str(tmp_path / "users"), "--json", **administrator)
         assert json.loads(result.output) == {"users": sorted(users)}
-        assert all(logs_in(kafka, user, f"{generation} of {user}") for user in users)
+        for user in users:
+            # The broker answers before it knows of another password.
+            wait_for(lambda user=user: logs_in(kafka, user, f"{generation} of {user}"), 60, user)  # type: ignore[misc] # noqa: B023 - called here
     assert not logs_in(kafka, "topics", "first of topics")
     plan = run(kafka, "plan", "--json", TILLSTREAM_KAFKA_PASSWORD_FILE=str(tmp_path / "users" / "topics"))
     assert [topic["name"] for topic in planned(plan)["create_topics"]] == sorted(TOPICS)

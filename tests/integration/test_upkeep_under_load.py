@@ -19,7 +19,7 @@ from tests.support.ingest import CHECKPOINTS, Platform, each_once, running_platf
 from tests.support.messages import RECEIPTS, Till
 from tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 TABLES = ("receipt_lines", "receipt_tenders", "receipts")
 NEW_STORE = "999"
@@ -89,7 +89,7 @@ def test_redrive_beside_the_stream(platform: Platform):
     # The driver of before is outrun as soon as it has something to decide; the messages come again, and are duplicates.
     platform.send(RECEIPTS, refused)
     wait_for(
-        lambda: run.process.poll() is not None, 120, f"the end of the driver that was sealed: {run.said()[-2000:]}"
+        lambda: run.process.poll() is not None, 300, f"the end of the driver that was sealed: {run.said()[-2000:]}"
     )
     following = platform.start([RECEIPTS])
     platform.wait_until_in_lake(following, [RECEIPTS])

@@ -27,7 +27,7 @@ from tests.support.messages import BODIES, RECEIPTS, Till
 from tests.support.queries import metric_names
 from tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 FEEDS = tuple(BODIES)
 # What rules ask for and this pipeline does not export, and why.
@@ -64,7 +64,7 @@ class Watched:
     def scrape(self) -> Samples:
         found: Samples = {}
         for url in self.urls.values():
-            with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 - of this machine
+            with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - of this machine
                 text = answer.read().decode()
             for family in text_string_to_metric_families(text):
                 for sample in family.samples:
@@ -141,7 +141,7 @@ class exporter:  # noqa: N801 - used as a context manager
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        assert self._process.wait(30) == 0
+        assert self._process.wait(120) == 0
         self._log.close()
 
 
@@ -194,7 +194,10 @@ def test_the_stream_counts_what_became_of_messages(watched: Watched) -> None:
     assert watched.value("tillstream_stream_quarantined_messages_total", reason="not_json", **feed) == 2
     assert (watched.value("tillstream_stream_written_objects_total", table="receipts", **feed) or 0) >= 1
     assert watched.value("tillstream_stream_state_registers", **feed) is not None
-    assert 0 <= (watched.value("tillstream_stream_delay_seconds", **feed) or -1) < 600
+    # Seconds, not milliseconds: the driver took its time to start after they were sent.
+    delay = watched.value("tillstream_stream_delay_seconds", **feed)
+    assert delay is not None
+    assert 0 <= delay < 1800
     assert watched.value("tillstream_stream_lag_messages", **feed) == 0
     for each in FEEDS:
         assert watched.value("tillstream_stream_progress_timestamp_seconds", feed=each)
@@ -225,7 +228,7 @@ def test_a_failed_query_is_counted_before_its_driver_ends(watched: Watched) -> N
         platform.send(RECEIPTS, Till(register_id="3").messages(1))
         stream = Watched(platform, {"stream": watched.urls["stream"]})
         failures = "tillstream_stream_failures_total"
-        wait_for(lambda: stream.value(failures, feed=RECEIPTS, kind="s3_denied"), 120, run.said()[-2000:])
-        assert run.wait(60) == 1
+        wait_for(lambda: stream.value(failures, feed=RECEIPTS, kind="s3_denied"), 300, run.said()[-2000:])
+        assert run.wait(300) == 1
     finally:
         iam.delete_role_policy(RoleName="spark-ingest", PolicyName="denied")

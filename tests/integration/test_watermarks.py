@@ -16,7 +16,7 @@ def test_a_topic_says_where_it_begins_and_ends(kafka: Kafka) -> None:
     producer = kafka.producer()
     for _ in range(3):
         producer.produce(topic, b"x", partition=1)
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
     found = watermarks(kafka.connection_of("quality"), topic)
     assert (found.low, found.high) == ({0: 0, 1: 0}, {0: 0, 1: 3})
     assert re.fullmatch(r"[A-Za-z0-9_-]{22}", found.topic_id)

@@ -7,7 +7,7 @@ import pytest
 from tests.support.permissions import Requested, parse_record, recorded
 from tests.support.recorded_run import run
 
-pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(3600)]
 
 
 def test_a_run_asks_for_what_is_recorded(tmp_path: Path):

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.leaks import Secrets, leaks
 
-pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def test_spark_starts_as_executor():
         "executor",
         SPARK_EXECUTOR_MEMORY="64m",
         SPARK_JAVA_OPT_0="-XX:+UseSerialGC",
-        SPARK_JAVA_OPT_1="-Dspark.rpc.askTimeout=1s",
+        SPARK_JAVA_OPT_1="-Dspark.rpc.askTimeout=60s",
         SPARK_DRIVER_URL="spark://CoarseGrainedScheduler@127.0.0.1:1",
         SPARK_EXECUTOR_ID="1",
         SPARK_EXECUTOR_CORES="1",
@@ -151,7 +151,7 @@ def _entrypoint(*arguments: str, **environment: str) -> subprocess.CompletedProc
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=280,
     )
 
 

@@ -18,7 +18,6 @@ from lake.sequences import SeqState
 from tests.support.messages import EPOCH, MASTER_KEY, RECEIPTS, Message, Till
 
 HEADERS = pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())]))
-NOW = dt.datetime.now(dt.UTC)
 PARTITION = partition_for(b"330", 6)
 STORES = Stores.from_table(
     pa.table({"store_id": ["330"], "time_zone": ["America/New_York"], "key_generation": pa.array([2], pa.int32())})
@@ -27,19 +26,19 @@ NOTHING_SEEN = SeqState()
 
 
 def table(messages: list[Message]) -> pa.Table:
-    count = len(messages)
+    count, now = len(messages), dt.datetime.now(dt.UTC)
     utc = pa.timestamp("us", "UTC")
     return pa.table(
         {
             "partition": pa.array([PARTITION] * count, pa.int32()),
             "offset": pa.array(range(count), pa.int64()),
-            "timestamp": pa.array([NOW] * count, utc),
+            "timestamp": pa.array([now] * count, utc),
             "key": pa.array([each.key for each in messages], pa.binary()),
             "value": pa.array([each.payload for each in messages], pa.binary()),
             "headers": pa.array(
                 [[{"key": name, "value": value} for name, value in each.headers] for each in messages], HEADERS
             ),
-            "batch_time": pa.array([NOW] * count, utc),
+            "batch_time": pa.array([now] * count, utc),
         }
     )
 

@@ -13,6 +13,7 @@ from lake.exporter.families import Family
 from lake.exporter.tables import SMALL_BYTES, small
 from lake.request_metrics import RequestMetrics
 from lake.sequences import SeqState
+from tests.support.waiting import wait_for
 
 REGISTER = "330:1:0123456789ab"
 SEEN = SeqState({REGISTER: (1, 3, 5, 7, 10, 12)})
@@ -171,15 +172,17 @@ def test_no_part_holds_up_another():
     looked at all the same.
     """
     stop, registry, quick = threading.Event(), CollectorRegistry(), Quick()
-    exporter = Exporter([Hanging(stop), Failing(), quick], registry)
+    exporter = Exporter([Hanging(stop), Failing(([], 1)), quick], registry)
+    failures = "tillstream_exporter_look_failures_total"
     running = threading.Thread(target=exporter.run, args=(stop,))
     running.start()
     try:
-        assert quick.again.wait(30)
+        assert quick.again.wait(60)
+        # In a thread of its own, which may come to its look later.
+        wait_for(lambda: registry.get_sample_value(failures, {"part": "failing"}), 60, "a look that fails")
     finally:
         stop.set()
-        running.join(30)
+        running.join(60)
     assert not running.is_alive()
-    failures = "tillstream_exporter_look_failures_total"
     assert registry.get_sample_value(failures, {"part": "failing"}) == 1
     assert registry.get_sample_value(failures, {"part": "quick"}) == 0

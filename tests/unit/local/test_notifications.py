@@ -29,7 +29,8 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
 
 
 def notify(receiver: Receiver, name: str, *alerts: dict[str, Any]) -> None:
-    httpx.post(f"{receiver.url}/{name}", json={"version": "4", "alerts": alerts}, trust_env=False).raise_for_status()
+    body = {"version": "4", "alerts": alerts}
+    httpx.post(f"{receiver.url}/{name}", json=body, trust_env=False, timeout=60).raise_for_status()
 
 
 def test_every_alert_of_a_notification_is_a_line(receiver: Receiver):

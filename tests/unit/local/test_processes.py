@@ -53,18 +53,18 @@ def anothers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Pop
 def test_end_stops_the_whole_family(tmp_path: Path):
     """Ending a program also ends a child that left its process group."""
     process = processes.spawn([sys.executable, "-c", FAMILY], tmp_path / "log")
-    wait_for(said(tmp_path / "log", "ready"), 30, "the family")
+    wait_for(said(tmp_path / "log", "ready"), 60, "the family")
     assert len(alive(process.pid)) == 2
 
     assert processes.end(process) == -signal.SIGTERM
 
-    wait_for(lambda: not alive(process.pid), 10, "the end of the family")
+    wait_for(lambda: not alive(process.pid), 60, "the end of the family")
 
 
 def test_end_kills_what_ignores_it(tmp_path: Path):
     """A program that ignores SIGTERM is killed after the grace time."""
     process = processes.spawn([sys.executable, "-c", STUBBORN], tmp_path / "log")
-    wait_for(said(tmp_path / "log", "ready"), 30, "the program")
+    wait_for(said(tmp_path / "log", "ready"), 60, "the program")
 
     assert processes.end(process, grace_seconds=0.2) == -signal.SIGKILL
 
@@ -72,14 +72,14 @@ def test_end_kills_what_ignores_it(tmp_path: Path):
 def test_children_of_a_dead_leader_are_ended(tmp_path: Path):
     """A program that crashed does not leave its children behind once it is ended."""
     process = processes.spawn([sys.executable, "-c", FAMILY], tmp_path / "log")
-    wait_for(said(tmp_path / "log", "ready"), 30, "the family")
+    wait_for(said(tmp_path / "log", "ready"), 60, "the family")
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert alive(process.pid)
 
     processes.end(process)
 
-    wait_for(lambda: not alive(process.pid), 10, "the end of the child")
+    wait_for(lambda: not alive(process.pid), 60, "the end of the child")
 
 
 @pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
@@ -98,13 +98,13 @@ def test_parent_leaves_no_orphan(tmp_path: Path, death: signal.Signals):
     parent = subprocess.Popen([sys.executable, "-c", supervisor], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert parent.stdout is not None
     session = int(parent.stdout.readline())
-    wait_for(said(tmp_path / "log", "ready"), 30, "the family")
+    wait_for(said(tmp_path / "log", "ready"), 60, "the family")
     assert len(alive(session)) == 2
 
     parent.send_signal(death)
-    parent.wait(30)
+    parent.wait(60)
 
-    wait_for(lambda: not alive(session), 10, "the end of the family")
+    wait_for(lambda: not alive(session), 60, "the end of the family")
 
 
 def test_a_parent_killed_while_it_starts_a_program_leaves_none(tmp_path: Path):
@@ -120,9 +120,9 @@ def test_a_parent_killed_while_it_starts_a_program_leaves_none(tmp_path: Path):
         processes.spawn([sys.executable, "-c", {FAMILY!r}], Path({str(tmp_path / "log")!r}))
     """)
     parent = subprocess.Popen([sys.executable, "-c", supervisor], stdout=subprocess.PIPE, text=True)
-    session = int(parent.communicate(timeout=30)[0])
+    session = int(parent.communicate(timeout=60)[0])
 
-    wait_for(lambda: not alive(session), 10, "the end of what was started")
+    wait_for(lambda: not alive(session), 60, "the end of what was started")
 
     assert (tmp_path / "log").read_text() == ""
 
@@ -131,8 +131,8 @@ def test_a_program_gets_what_its_parent_says(tmp_path: Path):
     """A program that talks hears its parent's first line; one that does not has nobody to hear."""
     command = [sys.executable, "-c", "import sys; print(sys.stdin.readline().strip() or 'nothing', flush=True)"]
     talker = processes.spawn(command, tmp_path / "talker", talks=True)
-    assert talker.communicate("hello\n", timeout=30)[0] == "hello\n"
-    assert processes.spawn(command, tmp_path / "other").wait(30) == 0
+    assert talker.communicate("hello\n", timeout=60)[0] == "hello\n"
+    assert processes.spawn(command, tmp_path / "other").wait(60) == 0
     assert (tmp_path / "other").read_text() == "nothing\n"
 
 
@@ -158,7 +158,7 @@ def test_a_killed_watchdog_is_replaced(tmp_path: Path):
     assert replacement.pid != lost.pid
     assert replacement.stdin is not None
     replacement.stdin.close()
-    assert first.wait(10) == second.wait(10) == -signal.SIGKILL
+    assert first.wait(60) == second.wait(60) == -signal.SIGKILL
 
 
 def test_run_returns_what_was_printed(tmp_path: Path):
@@ -180,7 +180,7 @@ def test_kill_all_frees_whoever_waits(tmp_path: Path):
     """Killing everything ends the waits for it."""
     started = [processes.spawn(["sleep", "600"], tmp_path / "log") for _ in range(2)]
     processes.kill_all()
-    assert [each.wait(10) for each in started] == [-signal.SIGKILL] * 2
+    assert [each.wait(60) for each in started] == [-signal.SIGKILL] * 2
     for each in started:
         processes.end(each)
 
@@ -189,13 +189,13 @@ def test_kill_all_of_a_test_spares_what_stood_before(anothers: processes.Popen, 
     """Ending everything in a test of this folder, by hand or by its watchdog, ends only what that test has started."""
     own = processes.spawn(["sleep", "600"], tmp_path / "log")
     processes.kill_all()
-    assert own.wait(10) == -signal.SIGKILL
+    assert own.wait(60) == -signal.SIGKILL
 
     second = processes.spawn(["sleep", "600"], tmp_path / "log")
     dog = processes._watch._process
     assert dog is not None
     assert dog.stdin is not None
     dog.stdin.close()
-    assert second.wait(10) == -signal.SIGKILL
+    assert second.wait(60) == -signal.SIGKILL
 
     assert anothers.poll() is None

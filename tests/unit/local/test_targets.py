@@ -30,7 +30,7 @@ def test_a_driver_is_scraped_while_it_runs_at_its_own_ports(tmp_path: Path):
                 assert not any(drivers(applications).values())
         for name in ("ingest", "rollup"):
             applications.suspend(name, suspend=False)
-            applications.wait_for(name, {State.RUNNING}, 30)
+            applications.wait_for(name, {State.RUNNING}, 60)
         first = drivers(applications)
         # One serves nothing but what Spark itself does.
         assert list(first["streams"].values()) == [{"application": "ingest"}]
@@ -39,11 +39,11 @@ def test_a_driver_is_scraped_while_it_runs_at_its_own_ports(tmp_path: Path):
 
         for name in ("ingest", "rollup"):
             applications.suspend(name)
-            applications.wait_for(name, {State.SUSPENDED}, 30)
+            applications.wait_for(name, {State.SUSPENDED}, 60)
         assert drivers(applications) == {"streams": {}, "spark-drivers": {}, "spark-executors": {}}
 
         applications.suspend("ingest", suspend=False)
-        applications.wait_for("ingest", {State.RUNNING}, 30)
+        applications.wait_for("ingest", {State.RUNNING}, 60)
         again = drivers(applications)
         assert list(again["streams"].values()) == [{"application": "ingest"}]
         assert again["streams"].keys().isdisjoint(first["streams"].keys())

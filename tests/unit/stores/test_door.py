@@ -60,7 +60,7 @@ def till(outbox: Outbox) -> Iterator[httpx.Client]:
     running = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     running.start()
     with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
-        wait_for(lambda: server.started, 30, "an open door")
+        wait_for(lambda: server.started, 60, "an open door")
         yield client
     server.should_exit = True
     running.join()
@@ -193,7 +193,7 @@ def test_door_of_the_command_survives_kill(tmp_path: Path):
         assert select.select([door.stdout], [], [], 60)[0], "the door did not open"
         url = json.loads(door.stdout.readline())["url"]
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
-        with httpx.Client(base_url=url, transport=httpx.HTTPTransport(retries=20)) as client:
+        with httpx.Client(base_url=url, transport=httpx.HTTPTransport(retries=20), timeout=60) as client:
             taken = [
                 client.post("/receipts", json=receipt(receipt_no=str(number))).json()["event_id"] for number in range(5)
             ]
