@@ -133,7 +133,7 @@ class Platform:
         consumer = self.kafka.consumer()
         try:
             ends = {
-                partition: consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=30)[1]
+                partition: consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=60)[1]
                 for partition in range(topic.partitions)
             }
         finally:
