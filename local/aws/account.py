@@ -65,7 +65,7 @@ class Account:
         """The process id while the emulator runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
-    def start(self, timeout_seconds: float = 60) -> None:
+    def start(self, timeout_seconds: float = 120) -> None:
         """Start the emulator and return when it answers. Raise AccountError if that takes too long."""
         if self.pid:
             return

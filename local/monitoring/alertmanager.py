@@ -17,7 +17,7 @@ from local.monitoring.rules import divided
 
 BIN = ROOT / ".tools" / "bin"
 ROUTES = ROOT / "argocd" / "apps" / "paging" / "base" / "routes.yaml"
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 def configuration(spec: Mapping[str, Any], webhook_url: str, factor: int = 1) -> dict[str, Any]:
