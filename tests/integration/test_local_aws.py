@@ -307,7 +307,8 @@ def test_administrator_is_locked_out_for_good(tmp_path: Path):
             administrator.list_buckets()
         workload = client(account, assume(account, role, account.issuer.mint(SUBJECT)))
         workload.put_object(Bucket=BUCKET, Key="kept", Body=b"kept")
-        account.stop()
+        # What it does not save in time it does not know afterwards.
+        account.stop(timeout_seconds=120)
         account.start()
         with pytest.raises(ClientError):
             administrator.list_buckets()
