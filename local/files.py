@@ -10,7 +10,7 @@ __all__ = ["free_ports", "write_private"]
 
 # Below those that a system gives out by itself (Linux from 32768 on, macOS from 49152 on): no connection and no program
 # that listens at just any port takes one between its choice and its use, nor while its owner is down.
-_PORTS = range(20_000, 32_000)
+_PORTS = range(20_000, 30_000)
 # Each process goes round from a place of its own, so two that look at the same moment find different ones.
 _next_port = itertools.cycle(_PORTS)
 next(itertools.islice(_next_port, random.SystemRandom().randrange(len(_PORTS)), None))

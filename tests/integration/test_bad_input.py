@@ -22,7 +22,7 @@ from tests.support.ingest import Platform, each_once, running_platform
 from tests.support.messages import RECEIPTS, Message, Till
 from tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 TOPIC = "pos.receipts.v1"
 # The SDK of AWS takes a session for expired a minute before it is.
@@ -123,7 +123,9 @@ class Sender:
 
     def __init__(self, kafka: Kafka) -> None:
         settings = kafka.store_settings("330").librdkafka()
-        self._producer = Producer({**settings, "partitioner": "murmur2_random", "message.max.bytes": 2 * MIB})
+        # Idempotent: what is sent again after a slow answer would be a second message, or come after a later one.
+        own = {"enable.idempotence": True, "partitioner": "murmur2_random", "message.max.bytes": 2 * MIB}
+        self._producer = Producer({**settings, **own})
         self.sent: dict[str, Message] = {}
         self.where: dict[str, Where] = {}
 
@@ -175,7 +177,9 @@ def seen(platform: Platform) -> Seen:
     started = time.monotonic()
     driver = platform.start([RECEIPTS], cores=2)
     platform.wait_until_in_lake(driver, [RECEIPTS])
-    wait_for(lambda: time.monotonic() > started + SESSION_SECONDS, 120, "the first credentials to expire")
+    # It has had its first credentials for longer than this moment is old.
+    written = time.monotonic()
+    wait_for(lambda: time.monotonic() > written + SESSION_SECONDS, 180, "the first credentials to expire")
     sender.send("sent again later", again)
     sender.send("another receipt under the same seq later", other)
     sender.send("good after all", good.message())

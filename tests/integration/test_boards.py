@@ -38,7 +38,7 @@ class Day:
     def series(self, query: str) -> list[dict[str, object]]:
         """What a query finds in the day's hours."""
         asked = {"query": query, "start": self.end - synthetic_metrics.LENGTH_SECONDS, "end": self.end, "step": 60}
-        answer = httpx.get(f"{self.prometheus.url}/api/v1/query_range", params=asked, timeout=30).json()
+        answer = httpx.get(f"{self.prometheus.url}/api/v1/query_range", params=asked, timeout=120).json()
         assert answer["status"] == "success", answer
         found: list[dict[str, object]] = answer["data"]["result"]
         return found
@@ -54,7 +54,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     try:
         synthetic_metrics.send_airflow(prometheus.otlp_url, end)
         made = Day(prometheus, end)
-        wait_for(lambda: made.series("airflow_dagrun_duration_failed_milliseconds"), 30, "Airflow's series")
+        wait_for(lambda: made.series("airflow_dagrun_duration_failed_milliseconds"), 60, "Airflow's series")
         yield made
     finally:
         prometheus.stop()
@@ -94,7 +94,7 @@ def drawn(address: str, profile: Path) -> _Panels:
         address,
     ]
     page = _Panels()
-    page.feed(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
+    page.feed(subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout)
     return page
 
 

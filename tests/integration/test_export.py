@@ -15,7 +15,7 @@ from jobs.export.delivery import MANIFEST, Manifest, Order, newest, orders
 from tests.support.lake_rows import DAY, ControlTotal, Receipt, day_of_receipts, receipt_tables, total_tables
 from tests.support.scratch_lake import ScratchLake
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 RUNG_UP = (*day_of_receipts(20, at=time(9)), *day_of_receipts(5, register_id="2", at=time(18), partition=1))
 # Kills the driver and its JVM when all objects of the first delivery are written and its manifest is not.

@@ -85,13 +85,14 @@ def busiest(prepared: Preparation) -> Preparation:
 def read_all(kafka: Kafka, topic: str) -> list[Record]:
     consumer = kafka.consumer()
     places = [
-        TopicPartition(topic, number) for number in consumer.list_topics(topic, timeout=30).topics[topic].partitions
+        TopicPartition(topic, number) for number in consumer.list_topics(topic, timeout=60).topics[topic].partitions
     ]
-    count = sum(consumer.get_watermark_offsets(place, timeout=30)[1] for place in places)
+    count = sum(consumer.get_watermark_offsets(place, timeout=60)[1] for place in places)
     consumer.assign([TopicPartition(place.topic, place.partition, 0) for place in places])
     records: list[Record] = []
     while len(records) < count:
-        for message in consumer.consume(1_000, timeout=30):
+        # It waits until it has as many as it was asked for.
+        for message in consumer.consume(min(1_000, count - len(records)), timeout=60):
             assert message.error() is None
             records.append(Record(message.key(), message.value(), dict(message.headers() or [])))  # type: ignore[arg-type] # headers are bytes
     consumer.close()

@@ -101,18 +101,17 @@ def test_topics_cannot_delete(kafka: Kafka):
     topic = kafka.new_topic()
     own, administrator = kafka.admin_of("topics"), kafka.admin()
     with pytest.raises(KafkaException) as refused:
-        own.delete_topics([topic])[topic].result(30)
+        own.delete_topics([topic])[topic].result(60)
     assert refused.value.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
-    administrator.delete_topics([topic])[topic].result(30)
+    administrator.delete_topics([topic])[topic].result(60)
 
 
 def test_unknown_authority_is_refused(kafka: Kafka, tmp_path: Path):
     """A certificate with a store's name from another authority is refused, and the store's own is not."""
     forged = Authority.create(tmp_path / "other").issue_store("330", generation=1)
     settings = kafka.store_settings("330")
-    error = first_error(replace(settings, login=Mtls(forged.certificate_file, forged.key_file)).librdkafka())
-    assert error is not None
-    assert "tls alert certificate unknown" in error.str()
+    forgery = replace(settings, login=Mtls(forged.certificate_file, forged.key_file)).librdkafka()
+    assert first_error(forgery, "tls alert certificate unknown") is not None
     assert first_error(settings.librdkafka()) is None
 
 
@@ -120,9 +119,7 @@ def test_certificate_is_demanded(kafka: Kafka):
     """The stores' listener refuses who shows no certificate."""
     settings = kafka.store_settings("330").librdkafka()
     anonymous = {name: value for name, value in settings.items() if "certificate" not in name and "key" not in name}
-    error = first_error(anonymous)
-    assert error is not None
-    assert "tls alert bad certificate" in error.str()
+    assert first_error(anonymous, "tls alert bad certificate") is not None
     assert first_error(settings) is None
 
 
@@ -130,10 +127,9 @@ def test_unknown_broker_is_refused(kafka: Kafka, tmp_path: Path):
     """A client talks to no broker whose certificate its own authority did not sign."""
     other = Authority.create(tmp_path / "other")
     for settings in (kafka.store_settings("330"), kafka.workload_settings("quality")):
-        error = first_error(replace(settings, ca_file=other.certificate_file).librdkafka())
-        assert error is not None
+        mistaken = replace(settings, ca_file=other.certificate_file).librdkafka()
         # By what it says: on a busy machine it has the code of a connection that ended.
-        assert "certificate verify failed" in error.str()
+        assert first_error(mistaken, "certificate verify failed") is not None
         assert first_error(settings.librdkafka()) is None
 
 
@@ -145,7 +141,7 @@ def test_wrong_user_is_refused(kafka: Kafka, tmp_path: Path, wrong: str):
         login = Scram("quality", Secret(write_private(tmp_path / "password", "wrong")))
     else:
         login = Scram("nobody", Secret(kafka.broker.password_file("quality")))
-    error = first_error(replace(settings, login=login).librdkafka())
+    error = first_error(replace(settings, login=login).librdkafka(), "Authentication failed")
     assert error is not None
     assert error.code() == KafkaError._AUTHENTICATION
     assert first_error(settings.librdkafka()) is None

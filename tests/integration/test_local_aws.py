@@ -21,6 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.authority import Authority
+from local.aws import issuer
 from local.aws.account import REGION, Account, without_aws
 from local.aws.emulator import HEALTH
 from local.aws.issuer import AUDIENCE, LOCAL_ISSUER, NAMESPACE, Issuer, TokenFiles
@@ -31,7 +32,8 @@ pytestmark = pytest.mark.integration
 
 BUCKET = "till"
 SUBJECT = "spark-ingest"
-SESSION_SECONDS = 6
+# Long enough for a request in time, on a busy machine too; two tests wait until it is over.
+SESSION_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,7 @@ def refused_as(request: Callable[[], Any]) -> str:
             return code(error)
         return ""
 
-    return wait_for(refusal, SESSION_SECONDS * 5, "a refusal")
+    return wait_for(refusal, SESSION_SECONDS * 5, "a refusal", poll_seconds=0.5)
 
 
 def test_boto3_refreshes(short_lived: Trusting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -278,7 +280,7 @@ def test_unsigned_requests(aws: Trusting):
 def test_no_back_doors(aws: Trusting):
     """MiniStack's own endpoints, which ask for no credentials, are closed but for health."""
     trust = ssl.create_default_context(cafile=str(aws.account.ca_file))
-    with httpx.Client(verify=trust, trust_env=False) as http:
+    with httpx.Client(verify=trust, trust_env=False, timeout=60) as http:
         assert http.get(aws.account.endpoint + HEALTH).status_code == httpx.codes.OK
         for path in ("/_ministack/reset", "/_ministack/config", "/_localstack/state/reset"):
             assert http.post(aws.account.endpoint + path).status_code == httpx.codes.FORBIDDEN
@@ -288,7 +290,7 @@ def test_no_back_doors(aws: Trusting):
 def test_only_loopback_and_tls(aws: Trusting):
     """The emulator answers by TLS alone, under a certificate of the local authority."""
     with pytest.raises(httpx.ConnectError):
-        httpx.get(aws.account.endpoint + HEALTH, trust_env=False)
+        httpx.get(aws.account.endpoint + HEALTH, trust_env=False, timeout=60)
     with pytest.raises(httpx.HTTPError):
         httpx.get(aws.account.endpoint.replace("https", "http") + HEALTH, trust_env=False)
 
@@ -305,7 +307,8 @@ def test_administrator_is_locked_out_for_good(tmp_path: Path):
             administrator.list_buckets()
         workload = client(account, assume(account, role, account.issuer.mint(SUBJECT)))
         workload.put_object(Bucket=BUCKET, Key="kept", Body=b"kept")
-        account.stop()
+        # What it does not save in time it does not know afterwards.
+        account.stop(timeout_seconds=120)
         account.start()
         with pytest.raises(ClientError):
             administrator.list_buckets()
@@ -315,11 +318,14 @@ def test_administrator_is_locked_out_for_good(tmp_path: Path):
         account.stop()
 
 
-def test_tokens_are_replaced_before_they_expire(aws: Trusting, tmp_path: Path):
+def test_tokens_are_replaced_before_they_expire(aws: Trusting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A token's file is written anew, whole, while its token is still good."""
-    with TokenFiles(aws.account.issuer, tmp_path, {SUBJECT: NAMESPACE}, lifetime_seconds=2) as tokens:
+    assert 0 < issuer.REFRESH_AT < 1
+    # So early that even a thread that comes to its turn late is in time.
+    monkeypatch.setattr(issuer, "REFRESH_AT", 0.005)
+    with TokenFiles(aws.account.issuer, tmp_path, {SUBJECT: NAMESPACE}, lifetime_seconds=300) as tokens:
         first = tokens.path(SUBJECT).read_text()
-        second = wait_for(lambda: (new := tokens.path(SUBJECT).read_text()) != first and new, 30, "a new token")
+        second = wait_for(lambda: (new := tokens.path(SUBJECT).read_text()) != first and new, 60, "a new token")
     claims = [jwt.decode(token, options={"verify_signature": False}) for token in (first, second)]
     assert claims[1]["iat"] <= claims[0]["exp"]
     assert {claim["iss"] for claim in claims} == {LOCAL_ISSUER}

@@ -98,7 +98,7 @@ def test_wrong_log_in_is_refused(ways_in: WaysIn, wrong: str):
     """Each wrong log-in is refused at once with its own reason; with the right one the same client is let in."""
     way, login, says = WRONG[wrong]
     with pytest.raises(TopicsError, match=says) as refused:
-        connect(ways_in.settings(way, login(ways_in)), timeout_seconds=20)
+        connect(ways_in.settings(way, login(ways_in)), timeout_seconds=60)
     assert "check TILLSTREAM_KAFKA_LOGIN" in str(refused.value)
     right = {"elsewhere": "scram", "outdated": "scram"}.get(way, way)
     connect(ways_in.settings(right))
@@ -141,9 +141,9 @@ def test_token_file_is_read_again(ways_in: WaysIn):
         producer.poll(0.1)
         return replaced in tokens
 
-    wait_for(renewed, 30, "the new token")
+    wait_for(renewed, 60, "the new token")
     producer.produce(TOPIC, b"{}")
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def clients_at(offset_seconds: int, ways: WaysIn) -> dict[str, str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=240,
     )
     found: dict[str, str] = json.loads(done.stdout)
     return found
@@ -204,7 +204,6 @@ def test_wrong_authority_of_the_client(ways_in: WaysIn):
     """By every way in, a client that trusts another authority talks to no broker, and is sent no secret."""
     other = Authority.create(ways_in.directory / "other-ca").certificate_file
     for way in WAYS:
-        error = first_error({**ways_in.settings(way).librdkafka(), "ssl.ca.location": str(other)})
-        assert error is not None, way
+        mistaken = {**ways_in.settings(way).librdkafka(), "ssl.ca.location": str(other)}
         # Its code is that of the connection where the client saw it go first.
-        assert "certificate verify failed" in error.str(), way
+        assert first_error(mistaken, "certificate verify failed") is not None, way

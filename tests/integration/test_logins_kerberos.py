@@ -54,7 +54,7 @@ def send(ways: WaysIn, kdc: Kdc, tmp_path: Path, login: Kerberos, **environment:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=240,
     )
     return done.stdout + done.stderr
 

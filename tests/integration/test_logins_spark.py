@@ -15,7 +15,7 @@ from local.submission import spark_jars
 from tests.support.clients import deliver
 from tests.support.ways_in import SECRET_KEY, TOPIC, WaysIn
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 # A JVM that lives for seconds does not earn back what the optimising compiler costs.
 FAST = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData"
@@ -43,7 +43,7 @@ spark.sparkContext.setLogLevel("OFF")
 results = {}
 for name, environ in given["environments"].items():
     options = KafkaSettings.from_env(os.environ | environ).spark()
-    options |= {"kafka.default.api.timeout.ms": "20000", "kafka.request.timeout.ms": "15000"}
+    options |= {"kafka.default.api.timeout.ms": "90000", "kafka.request.timeout.ms": "60000"}
     try:
         results[name] = spark.read.format("kafka").options(**options, subscribe=given["topic"]).load().count()
     except Exception as error:
@@ -77,7 +77,7 @@ def test_spark_logs_in(ways_in: WaysIn, tmp_path: Path):
         env=os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1", "JAVA_TOOL_OPTIONS": FAST},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=840,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

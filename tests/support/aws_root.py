@@ -18,7 +18,7 @@ import httpx
 
 from local import processes
 from local.aws.account import ROOT, without_aws
-from local.aws.provision import terraform_without_aws
+from local.aws.provision import one_init_at_a_time, terraform_without_aws
 from local.files import free_ports
 from tests.support.waiting import wait_for
 
@@ -26,6 +26,8 @@ REGION = "eu-central-1"
 PYTHON = ROOT / ".tools" / "checks" / "bin" / "python"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
 STATES = "states"
+# What other tests' programs write there meanwhile, and what is no file of Terraform's.
+NOT_COPIED = (".terraform*", "*.py", "__pycache__")
 # It has no colours, and does not know the word.
 PULL = "state pull"
 
@@ -66,7 +68,7 @@ def emulated_aws(directory: Path) -> Iterator[str]:
         directory=ROOT,
     )
     try:
-        wait_for(lambda: process.poll() is not None or _answers(endpoint), 60, "the emulator answers")
+        wait_for(lambda: process.poll() is not None or _answers(endpoint), 180, "the emulator answers")
         assert process.poll() is None, processes.end_of_log(log)
         client(endpoint, "s3").create_bucket(Bucket=STATES, CreateBucketConfiguration={"LocationConstraint": REGION})
         yield endpoint
@@ -89,11 +91,12 @@ class Environment:
         self._root = directory / "terraform" / "environments" / name
         self._environment = terraform_without_aws(directory) | KEYS | {"AWS_ENDPOINT_URL": endpoint}
         for folder in ("terraform", "contracts"):
-            shutil.copytree(ROOT / folder, directory / folder, ignore=shutil.ignore_patterns(".terraform*", "*.py"))
+            shutil.copytree(ROOT / folder, directory / folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
         (self._root / "emulator_override.tf").write_text(OVERRIDE)
         backend = directory / "backend.hcl"
         backend.write_text(BACKEND.format(name=name, region=REGION, endpoint=endpoint))
-        self.terraform("init", f"-backend-config={backend}")
+        with one_init_at_a_time():
+            self.terraform("init", f"-backend-config={backend}")
 
     def terraform(self, verb: str, *arguments: str, succeeds: bool = True) -> subprocess.CompletedProcess[str]:
         """One verb of Terraform, as in a workflow: nobody is asked, and no target is named."""
@@ -156,7 +159,7 @@ def _given(variables: dict[str, object]) -> list[str]:
 
 def _answers(endpoint: str) -> bool:
     try:
-        httpx.get(f"{endpoint}/moto-api/data.json", trust_env=False).raise_for_status()
+        httpx.get(f"{endpoint}/moto-api/data.json", trust_env=False, timeout=60).raise_for_status()
     except httpx.HTTPError:
         return False
     return True

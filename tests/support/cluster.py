@@ -36,7 +36,7 @@ CONTROLLERS = (
 )
 # Charts bring webhooks, and no pod is there to answer them.
 WITHOUT = "MutatingAdmissionWebhook,ValidatingAdmissionWebhook"
-READY_SECONDS = 120
+READY_SECONDS = 300
 # How a change is written that leaves every other field alone.
 MERGE = {"Content-Type": "application/merge-patch+json"}
 

@@ -12,7 +12,7 @@ PROGRAM = """
 import socket, sys, time
 def listen():
     server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-    time.sleep(600)
+    time.sleep(86_400)
 eval(sys.argv[2])
 """
 FOREVER, FAIL, SUCCEED = "listen()", "sys.exit(3)", "sys.exit(0)"

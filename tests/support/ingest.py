@@ -133,7 +133,7 @@ class Platform:
         consumer = self.kafka.consumer()
         try:
             ends = {
-                partition: consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=30)[1]
+                partition: consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=60)[1]
                 for partition in range(topic.partitions)
             }
         finally:
@@ -148,7 +148,10 @@ class Platform:
             assert run.process.poll() is None, run.said()
             return all(self.found(feed).keys() >= offsets.keys() for feed, offsets in sent.items())
 
-        wait_for(arrived, timeout_seconds, f"all offsets of {', '.join(sent)} in the lake: {run.said()[-3000:]}")
+        try:
+            wait_for(arrived, timeout_seconds, f"all offsets of {', '.join(sent)} in the lake")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}: {run.said()[-3000:]}") from error
 
     def transaction(self, feed: str, generation: int = 1) -> int | None:
         """The newest batch that the feed's parent table has."""

@@ -47,7 +47,7 @@ class Kdc:
         self._process = processes.spawn(
             [str(program("krb5kdc")), "-n"], directory / "krb5kdc.log", environment=self._environment
         )
-        wait_for(lambda: "commencing operation" in self._log(), 30, "an answer of the KDC")
+        wait_for(lambda: "commencing operation" in self._log(), 120, "an answer of the KDC")
 
     @staticmethod
     def missing() -> str | None:

@@ -82,9 +82,12 @@ class Run:
     process: "subprocess.Popen[bytes]"
     log: Path
 
-    def wait(self, timeout_seconds: float = 180) -> int:
-        """The exit code; what it said is in the log."""
-        return self.process.wait(timeout_seconds)
+    def wait(self, timeout_seconds: float = 300) -> int:
+        """The exit code; what it said is in the log. Fails with the end of that where it does not end in time."""
+        try:
+            return self.process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(f"not ended within {timeout_seconds} s: {self.said()[-3000:]}") from error
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")

@@ -268,7 +268,7 @@ def send_airflow(otlp_url: str, end: float) -> None:
     request = urllib.request.Request(  # noqa: S310 - of this machine
         otlp_url, json.dumps(content).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         assert answer.status == 200
 
 
