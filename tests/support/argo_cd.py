@@ -4,7 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -115,8 +115,10 @@ class Watch:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._events: list[tuple[str, Manifest]] = []
+        self._version = "0"
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="watch", daemon=True)
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -127,31 +129,38 @@ class Watch:
     ) -> None:
         self._ended.set()
         self._thread.join()
+        if self._failure and error is None:
+            raise self._failure
 
     def events(self) -> Sequence[tuple[str, Manifest]]:
         return tuple(self._events)
 
+    def _run(self) -> None:
+        try:
+            self._follow()
+        except Exception as error:  # noqa: BLE001 - whatever it is: a history with a gap proves nothing
+            self._failure = error
+
     def _follow(self) -> None:
-        version = "0"
         with self._cluster.client() as client:
             while not self._ended.is_set():
-                query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "1"}
-                with client.stream("GET", APPLICATIONS, params=query) as answer:
+                query = {"watch": "true", "resourceVersion": self._version, "timeoutSeconds": "1"}
+                # An answer that breaks off is asked for again from where it did.
+                with suppress(httpx.TransportError), client.stream("GET", APPLICATIONS, params=query) as answer:
                     # The kind is new: whoever asks for it at once is told to come back.
-                    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                    if answer.status_code in {httpx.codes.NOT_FOUND, httpx.codes.TOO_MANY_REQUESTS}:
                         self._ended.wait(POLL_SECONDS)
                         continue
                     answer.raise_for_status()
-                    version = self._take(answer, version)
+                    self._take(answer)
 
-    def _take(self, answer: httpx.Response, version: str) -> str:
-        """Add the events of one answer; return where the next one begins."""
+    def _take(self, answer: httpx.Response) -> None:
+        """Add the events of one answer, and remember where the next one begins."""
         for line in answer.iter_lines():
             event = json.loads(line)
             assert event["type"] != "ERROR", event
-            version = event["object"]["metadata"]["resourceVersion"]
+            self._version = event["object"]["metadata"]["resourceVersion"]
             self._events.append((event["type"], event["object"]))
-        return version
 
 
 def applications(cluster: Cluster) -> dict[str, Manifest]:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -41,13 +42,18 @@ class Hands:
         with self._cluster.client() as client:
             while not self._ended.wait(POLL_SECONDS):
                 for path, status in STATUS.items():
-                    answer = client.get(path)
-                    # A kind that is not there yet is nobody's error.
-                    for found in answer.json().get("items", []) if answer.status_code == 200 else []:
-                        if found["metadata"].get("namespace") == UNTOUCHED:
-                            continue
-                        if not status(found).items() <= found.get("status", {}).items():
-                            self._write(client, path, found["metadata"], status(found))
+                    # Who is too busy to answer is asked again at the next look.
+                    with suppress(httpx.TransportError):
+                        self._look(client, path, status)
+
+    def _look(self, client: httpx.Client, path: str, status: Callable[[Manifest], Status]) -> None:
+        answer = client.get(path)
+        # A kind that is not there yet is nobody's error.
+        for found in answer.json().get("items", []) if answer.status_code == 200 else []:
+            if found["metadata"].get("namespace") == UNTOUCHED:
+                continue
+            if not status(found).items() <= found.get("status", {}).items():
+                self._write(client, path, found["metadata"], status(found))
 
     def _write(self, client: httpx.Client, path: str, metadata: Manifest, status: Status) -> None:
         group, _, plural = path.rpartition("/")
