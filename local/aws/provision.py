@@ -5,11 +5,13 @@ and offers no way around. Nothing needs those rules to begin: `outputs` returns 
 roles made, `finish` when everything is. Then the administrator's keys end.
 """
 
+import fcntl
 import json
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -96,7 +98,9 @@ class Provisioning:
         self.log_file = directory / "apply.log"
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.log_file.unlink(missing_ok=True)
-        self._terraform("init", "-input=false", "-no-color", f"-backend-config=path={directory / 'terraform.tfstate'}")
+        state = f"-backend-config=path={directory / 'terraform.tfstate'}"
+        with filling_cache(self._environment):
+            self._terraform("init", "-input=false", "-no-color", state)
         command = [*_TERRAFORM, "apply", "-json", "-input=false", "-auto-approve", *variables(account)]
         self._process = processes.spawn(command, self.log_file, environment=self._environment)
         self._thread = threading.Thread(target=self._follow, name="terraform", daemon=True)
@@ -262,6 +266,17 @@ def terraform_without_aws(directory: Path) -> dict[str, str]:
             PLUGIN_CACHE.mkdir(parents=True, exist_ok=True)
             environment["TF_PLUGIN_CACHE_DIR"] = str(PLUGIN_CACHE)
     return environment
+
+
+@contextmanager
+def filling_cache(environment: Mapping[str, str]) -> Iterator[None]:
+    """One `terraform init` at a time, where it may fill this tree's cache of providers: two at once spoil it."""
+    if environment.get("TF_PLUGIN_CACHE_DIR") != str(PLUGIN_CACHE):
+        yield
+        return
+    with PLUGIN_CACHE.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def find_mirror(root: Path = Path("/")) -> Path | None:

@@ -18,7 +18,7 @@ import httpx
 
 from local import processes
 from local.aws.account import ROOT, without_aws
-from local.aws.provision import terraform_without_aws
+from local.aws.provision import filling_cache, terraform_without_aws
 from local.files import free_ports
 from tests.support.waiting import wait_for
 
@@ -66,7 +66,7 @@ def emulated_aws(directory: Path) -> Iterator[str]:
         directory=ROOT,
     )
     try:
-        wait_for(lambda: process.poll() is not None or _answers(endpoint), 60, "the emulator answers")
+        wait_for(lambda: process.poll() is not None or _answers(endpoint), 300, "the emulator answers")
         assert process.poll() is None, processes.end_of_log(log)
         client(endpoint, "s3").create_bucket(Bucket=STATES, CreateBucketConfiguration={"LocationConstraint": REGION})
         yield endpoint
@@ -93,7 +93,8 @@ class Environment:
         (self._root / "emulator_override.tf").write_text(OVERRIDE)
         backend = directory / "backend.hcl"
         backend.write_text(BACKEND.format(name=name, region=REGION, endpoint=endpoint))
-        self.terraform("init", f"-backend-config={backend}")
+        with filling_cache(self._environment):
+            self.terraform("init", f"-backend-config={backend}")
 
     def terraform(self, verb: str, *arguments: str, succeeds: bool = True) -> subprocess.CompletedProcess[str]:
         """One verb of Terraform, as in a workflow: nobody is asked, and no target is named."""
@@ -156,7 +157,7 @@ def _given(variables: dict[str, object]) -> list[str]:
 
 def _answers(endpoint: str) -> bool:
     try:
-        httpx.get(f"{endpoint}/moto-api/data.json", trust_env=False).raise_for_status()
+        httpx.get(f"{endpoint}/moto-api/data.json", timeout=60, trust_env=False).raise_for_status()
     except httpx.HTTPError:
         return False
     return True
