@@ -12,7 +12,7 @@ import httpx
 
 from local import processes
 from local.files import free_ports
-from tests.support.cluster import BIN, Cluster
+from tests.support.cluster import BIN, READY_SECONDS, Cluster
 from tests.support.manifests import Manifest
 from tests.support.waiting import wait_for
 
@@ -110,17 +110,20 @@ class ArgoCD:
 
 
 class Watch:
-    """Every event of the Applications, in the order in which the API server has them. Use it as a context manager."""
+    """Every event of the Applications from now on, in the order in which the API server has them. Use it as a context
+    manager.
+    """
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._events: list[tuple[str, Manifest]] = []
-        self._version = "0"
+        self._version = ""
         self._ended = threading.Event()
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def __enter__(self) -> Self:
+        wait_for(self._begin, READY_SECONDS, "a watch over the Applications", POLL_SECONDS)
         self._thread.start()
         return self
 
@@ -135,6 +138,21 @@ class Watch:
     def events(self) -> Sequence[tuple[str, Manifest]]:
         return tuple(self._events)
 
+    def _begin(self) -> bool:
+        """Find the version to begin with, as without one what is there already comes first, in any order. The kind is
+        new: whoever asks for it at once is told to come back, or that a version is too old to be watched from.
+        """
+        with self._cluster.client() as client:
+            listed = client.get(APPLICATIONS)
+            if listed.status_code != httpx.codes.OK:
+                return False
+            self._version = listed.json()["metadata"]["resourceVersion"]
+            watched = client.get(APPLICATIONS, params=self._query())
+        return watched.status_code == httpx.codes.OK and not watched.text
+
+    def _query(self) -> dict[str, str]:
+        return {"watch": "true", "resourceVersion": self._version, "timeoutSeconds": "1"}
+
     def _run(self) -> None:
         try:
             self._follow()
@@ -144,13 +162,8 @@ class Watch:
     def _follow(self) -> None:
         with self._cluster.client() as client:
             while not self._ended.is_set():
-                query = {"watch": "true", "resourceVersion": self._version, "timeoutSeconds": "1"}
                 # An answer that breaks off is asked for again from where it did.
-                with suppress(httpx.TransportError), client.stream("GET", APPLICATIONS, params=query) as answer:
-                    # The kind is new: whoever asks for it at once is told to come back.
-                    if answer.status_code in {httpx.codes.NOT_FOUND, httpx.codes.TOO_MANY_REQUESTS}:
-                        self._ended.wait(POLL_SECONDS)
-                        continue
+                with suppress(httpx.TransportError), client.stream("GET", APPLICATIONS, params=self._query()) as answer:
                     answer.raise_for_status()
                     self._take(answer)
 
