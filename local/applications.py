@@ -67,7 +67,7 @@ class Applications:
         except FileNotFoundError as error:
             known = ", ".join(self.names()) or "none"
             raise NotFound(f"There is no SparkApplication {name}. There are: {known}.") from error
-        return {**manifest, "status": self._status(name, manifest["metadata"]["uid"])}
+        return self._with_status(manifest)
 
     def state(self, name: str) -> State:
         return State(self.get(name)["status"].get("applicationState", {}).get("state", ""))
@@ -88,8 +88,8 @@ class Applications:
             metadata["annotations"] = {**known.get("annotations", {}), **manifest["metadata"].get("annotations", {})}
             current.update({**manifest, "metadata": metadata, "spec": spec})
 
-    def create(self, manifest: Mapping[str, Any]) -> None:
-        """Make an object. Raise Conflict where one of that name is there."""
+    def create(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Make an object; return it as it was made. Raise Conflict where one of that name is there."""
         name = manifest["metadata"]["name"]
         with self._changing(name) as current:
             if current:
@@ -97,16 +97,18 @@ class Applications:
             current.update(
                 {**manifest, "metadata": {**manifest["metadata"], "generation": 1, "uid": str(uuid.uuid4())}}
             )
+        return self._with_status(current)
 
-    def replace(self, name: str, annotations: Mapping[str, str], version: str) -> None:
+    def replace(self, name: str, annotations: Mapping[str, str], version: str) -> dict[str, Any]:
         """Put an object of the same spec, not suspended, in the place of one: at no moment is there none. The runner
-        ends the old one's driver first. Raise Conflict where it is not at this version.
+        ends the old one's driver first. Return it as it was made. Raise Conflict where it is not at this version.
         """
         self.get(name)
         with self._changing(name) as current:
             self._refuse_other_version(name, current, version)
             current["spec"]["suspend"] = False
             current["metadata"] |= {"generation": 1, "uid": str(uuid.uuid4()), "annotations": dict(annotations)}
+        return self._with_status(current)
 
     def delete(self, name: str, version: str) -> None:
         """Remove an object; the runner ends its driver. Raise Conflict where it is not at this version."""
@@ -120,14 +122,17 @@ class Applications:
 
     def patch(
         self, name: str, *, suspend: bool, annotations: Mapping[str, str] | None = None, version: str | None = None
-    ) -> None:
-        """Change `suspend` and annotations. Raise Conflict where a version is given and the object is not at it."""
+    ) -> dict[str, Any]:
+        """Change `suspend` and annotations; return the object as this change has left it, whoever changes it next.
+        Raise Conflict where a version is given and the object is not at it.
+        """
         self.get(name)
         with self._changing(name) as current:
             if version is not None:
                 self._refuse_other_version(name, current, version)
             current["spec"]["suspend"] = suspend
             current["metadata"]["annotations"] = {**current["metadata"].get("annotations", {}), **(annotations or {})}
+        return self._with_status(current)
 
     def wait_for(self, name: str, wanted: set[State], timeout_seconds: float) -> State:
         """Return when the application is in one of these states; raise ApplicationError after the time-out.
@@ -143,6 +148,10 @@ class Applications:
                 )
             time.sleep(POLL_SECONDS)
         return state
+
+    def _with_status(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        metadata = manifest["metadata"]
+        return {**manifest, "status": self._status(metadata["name"], metadata["uid"])}
 
     def _status(self, name: str, uid: str) -> dict[str, Any]:
         """What the runner wrote of this very object; nothing of an earlier one of its name."""

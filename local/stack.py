@@ -42,7 +42,8 @@ from stores.fleet.workspace import connect
 from topics.settings import KafkaSettings
 
 OVERLAY = ROOT / "argocd" / "overlays" / "local"
-START_SECONDS = 300
+# A quarter of a minute on an idle machine, twice that under Airflow.
+START_SECONDS = 600
 
 
 class Stack:

@@ -11,9 +11,9 @@ from jobs.errors import RangePlanChanged
 from topics.settings import KafkaSettings
 
 TUNABLE: Final = ("maxOffsetsPerTrigger", "minOffsetsPerTrigger", "maxTriggerDelay")
-# After every poll Spark asks the broker where the topic begins and ends, and with that gives up all that was fetched but
-# not yet handed out. So a poll hands out a whole fetch, and a fetch is worth two questions.
-_WHOLE_FETCHES: Final = {"kafka.max.poll.records": "100000", "kafka.max.partition.fetch.bytes": str(8 * 2**20)}
+# After every poll Spark asks the broker for the topic's first and its last offset. That is worth a whole fetch, but not
+# the 500 messages that a poll hands out by default.
+_POLL: Final = {"kafka.max.poll.records": "1000000"}
 SPLITS_RANGES: Final = ("minPartitions", "maxRecordsPerPartition")
 
 
@@ -49,7 +49,7 @@ def messages(
     """
     reader = spark.readStream.format("kafka").options(
         **settings.spark(),
-        **_WHOLE_FETCHES,
+        **_POLL,
         subscribe=topic,
         includeHeaders="true",
         failOnDataLoss="true",

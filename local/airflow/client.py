@@ -3,6 +3,7 @@
 import time
 from collections.abc import Container, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,10 +11,12 @@ import httpx
 
 from contracts.errors import TillstreamError
 
-TIMEOUT_SECONDS = 30
+# Of one answer: longer than whoever answers may have to wait for the database.
+TIMEOUT_SECONDS = 120
 POLL_SECONDS = 0.5
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 ENDED = frozenset({"success", "failed"})
+ACTIVE = ("queued", "running")
 
 
 class RunError(TillstreamError):
@@ -45,6 +48,10 @@ class AirflowClient:
         """Every DAG that is known, with what it says it does."""
         return {each["dag_id"]: each["description"] for each in self._ask("GET", "/dags")["dags"]}
 
+    def dag_files(self) -> set[str]:
+        """The names of the files that the known DAGs are in."""
+        return {Path(each["fileloc"]).name for each in self._ask("GET", "/dags")["dags"]}
+
     def import_errors(self) -> str:
         found = self._ask("GET", "/importErrors")["import_errors"]
         return "\n".join(f"{each['filename']}: {each['stack_trace']}" for each in found)
@@ -59,6 +66,10 @@ class AirflowClient:
 
     def state(self, dag: str, run: str) -> str:
         return str(self._ask("GET", f"/dags/{dag}/dagRuns/{run}")["state"])
+
+    def active_runs(self, dag: str) -> int:
+        """How many runs have begun, or wait to begin, and have not ended."""
+        return sum(self._ask("GET", f"/dags/{dag}/dagRuns?state={each}")["total_entries"] for each in ACTIVE)
 
     def tasks(self, dag: str, run: str) -> dict[str, str | None]:
         """The state of each task of a run."""

@@ -12,6 +12,10 @@ from local.environment import ROOT
 from local.files import write_private
 
 USER = "admin"
+DAGS = ROOT / "dags"
+# Four processes write to one file, one at a time: so long each waits for its turn. Python's own five seconds are soon
+# over where the writer has no processor.
+TURN_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Home:
         settings.read_dict(
             {
                 "core": {
-                    "dags_folder": str(ROOT / "dags"),
+                    "dags_folder": str(DAGS),
                     "load_examples": "False",
                     "executor": "LocalExecutor",
                     # Each slot is a process: 32 of them, the default, would be forked at the start.
@@ -67,7 +71,7 @@ class Home:
                     "expose_config": "False",
                 },
                 "api_auth": {"jwt_secret": secrets.token_urlsafe(32)},
-                "database": {"sql_alchemy_conn": f"sqlite:///{self.directory / 'airflow.db'}"},
+                "database": {"sql_alchemy_conn": f"sqlite:///{self.directory / 'airflow.db'}?timeout={TURN_SECONDS}"},
                 "dag_processor": {
                     "parsing_processes": "1",
                     "min_file_process_interval": "60",

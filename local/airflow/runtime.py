@@ -22,16 +22,14 @@ class LocalRuntime:
         return Application.of(self._read(name))
 
     def change(self, seen: Application, *, suspend: bool, watcher: str) -> Application:
-        def change() -> None:
+        def change() -> dict[str, Any]:
             annotations = {WATCHER: watcher}
-            self._applications.patch(seen.name, suspend=suspend, annotations=annotations, version=seen.version)
+            return self._applications.patch(seen.name, suspend=suspend, annotations=annotations, version=seen.version)
 
-        _ask(change)
-        return self.get(seen.name)
+        return Application.of(_ask(change))
 
     def replace(self, seen: Application, *, watcher: str) -> Application:
-        _ask(lambda: self._applications.replace(seen.name, {WATCHER: watcher}, seen.version))
-        return self.get(seen.name)
+        return Application.of(_ask(lambda: self._applications.replace(seen.name, {WATCHER: watcher}, seen.version)))
 
     def create(self, template: str, name: str, arguments: Sequence[str], *, watcher: str) -> Application:
         found = self._read(template)
@@ -50,8 +48,7 @@ class LocalRuntime:
         metadata = {"labels": like["metadata"].get("labels", {}), "annotations": {WATCHER: watcher}, "name": name}
         spec = {**like["spec"], "suspend": False}
         made = {"apiVersion": like["apiVersion"], "kind": like["kind"], "metadata": metadata, "spec": spec}
-        _ask(lambda: self._applications.create(made))
-        return self.get(name)
+        return Application.of(_ask(lambda: self._applications.create(made)))
 
 
 def _ask(call: Callable[[], T]) -> T:

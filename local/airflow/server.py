@@ -14,8 +14,8 @@ import httpx
 
 from contracts.errors import TillstreamError
 from local import processes
-from local.airflow.client import AirflowClient
-from local.airflow.configuration import USER, Home
+from local.airflow.client import AirflowClient, RunError
+from local.airflow.configuration import DAGS, USER, Home
 from local.airflow.runtime import APPLICATIONS
 from local.environment import ROOT
 from local.files import free_ports, write_private
@@ -33,7 +33,8 @@ COMMANDS = {
 }
 # The one that measures the streams' health does so as the workload that may.
 WORKLOADS = {"triggerer": "airflow-triggerer"}
-START_SECONDS = 240
+# Half a minute on an idle machine.
+START_SECONDS = 600
 GRACE_SECONDS = 15
 POLL_SECONDS = 0.5
 
@@ -136,8 +137,10 @@ class Airflow:
                 return f"{', '.join(sorted(sick))} not healthy"
             if errors := client.import_errors():
                 raise AirflowError(f"DAGs cannot be imported. Airflow is stopped. {errors}")
-            return "" if client.dags() else "no DAG is known"
-        except httpx.HTTPError as error:
+            # They are read one file after the other: that some are known says nothing of the rest.
+            unread = {file.name for file in DAGS.glob("*.py")} - client.dag_files()
+            return f"{', '.join(sorted(unread))} not read" if unread else ""
+        except (httpx.HTTPError, RunError) as error:
             return f"the API does not answer: {error}"
 
     def _common_environment(self, applications: Path) -> dict[str, str]:

@@ -25,5 +25,19 @@ find_python() {
     return 1
 }
 
+# again COMMAND...: run what downloads, three times at most. A connection that breaks off is nobody's fault.
+again() {
+    local tried=1
+    until "$@"; do
+        ((tried < 3)) || return 1
+        say "did not work, and is tried again in $((10 * tried)) s: $*" >&2
+        sleep $((10 * tried))
+        tried=$((tried + 1))
+    done
+}
+
+# download_for [OPTION...] PACKAGE...: fetch all modules that `go build` of these needs, which asks for each but once.
+download_for() { again go list -mod=readonly -buildvcs=false -deps "$@" >/dev/null; }
+
 # sha256 FILE...: the lines of a SHA256SUMS, on Linux and macOS.
 sha256() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }

@@ -18,6 +18,8 @@ class ApiServer:
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
         self.requests: list[tuple[str, str, Any]] = []
+        # One request at a time, as etcd has it: between the look at a version and the change nobody else writes.
+        self.turn = threading.Lock()
         self._answers: list[tuple[int, dict[str, Any]]] = []
         self._versions = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -97,7 +99,8 @@ def _handler(api: ApiServer) -> type[BaseHTTPRequestHandler]:
             body = json.loads(self.rfile.read(length)) if length else None
             if self.command == "PATCH":
                 assert self.headers["Content-Type"] == "application/merge-patch+json", self.headers["Content-Type"]
-            code, answer = api.answer(self.command, path.removeprefix(PREFIX).lstrip("/"), body)
+            with api.turn:
+                code, answer = api.answer(self.command, path.removeprefix(PREFIX).lstrip("/"), body)
             content = json.dumps(answer).encode()
             self.send_response(code)
             self.send_header("Content-Type", "application/json")

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,19 @@ from airflow.utils.db import initdb
 from kubernetes import client
 
 from local.airflow.runtime import APPLICATIONS, LocalRuntime
-from local.applications import ApplicationError, Applications, Runner, Submission
+from local.applications import Applications, Runner, Submission
 from local.lifecycle import State
 from orchestration import actions
-from orchestration.runtime import KUBERNETES, RUNTIME
+from orchestration.runtime import KUBERNETES, RUNTIME, Application
 from orchestration.verbs import RunVerb
 from orchestration.workloads import WORKLOADS_FILE
 from tests.support.drivers import FAIL, FOREVER, SUCCEED, is_alive, pid, submission
-from tests.support.waiting import wait_for
+
+# A run may take all the minutes that dags/quick.py gives to its tasks.
+pytestmark = pytest.mark.timeout(1800)
 
 DAGS = Path(__file__).resolve().parent / "dags"
+STATE_SECONDS = 120
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,8 +34,15 @@ def database() -> None:
 
 
 @pytest.fixture
-def applications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Applications]:
+def submitted() -> list[str]:
+    """The object of every driver that was started, by its uid."""
+    return []
+
+
+@pytest.fixture
+def applications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, submitted: list[str]) -> Iterator[Applications]:
     def submit(manifest: Mapping[str, Any]) -> Submission:
+        submitted.append(manifest["metadata"]["uid"])
         return submission(manifest["spec"].get("arguments") or [manifest["spec"]["does"]])
 
     applications = Applications(tmp_path / "applications")
@@ -59,7 +68,7 @@ def running(applications: Applications) -> int | None:
     """A stream that runs already: its driver."""
     declare(applications, FOREVER)
     applications.suspend("ingest", suspend=False)
-    applications.wait_for("ingest", {State.RUNNING}, 20)
+    applications.wait_for("ingest", {State.RUNNING}, STATE_SECONDS)
     return pid(applications, "ingest")
 
 
@@ -93,24 +102,32 @@ def test_restart_brings_another_driver(applications: Applications):
     assert pid(applications, "ingest") != before
 
 
-def test_a_watch_ends_well_when_another_run_stops_the_stream(applications: Applications):
+def test_a_watch_ends_well_when_another_run_stops_the_stream(
+    applications: Applications, monkeypatch: pytest.MonkeyPatch
+):
     """Who is relieved is done, and does not start the stream again."""
     declare(applications, FOREVER)
+    claim, watched = actions.keep_running, threading.Event()
 
-    def version() -> str:
-        return LocalRuntime(applications).get("ingest").version
+    def claim_and_tell(*arguments: Any) -> Application:
+        claimed = claim(*arguments)
+        watched.set()
+        return claimed
 
     def stop_once_it_is_watched() -> None:
-        applications.wait_for("ingest", {State.RUNNING}, 60)
-        started = version()
-        wait_for(lambda: version() != started, 60, "the watch to claim it")
-        actions.stop(LocalRuntime(applications), "ingest", "another#1")
+        # Without a watch there is nothing to stop, and the run below says why.
+        if watched.wait(STATE_SECONDS):
+            actions.stop(LocalRuntime(applications), "ingest", "another#1")
 
+    monkeypatch.setattr(actions, "keep_running", claim_and_tell)
     other = threading.Thread(target=stop_once_it_is_watched)
     other.start()
-    assert run("watch") == "success"
-    other.join()
-    applications.wait_for("ingest", {State.SUSPENDED}, 20)
+    try:
+        assert run("watch") == "success"
+    finally:
+        other.join()
+    assert watched.is_set()
+    applications.wait_for("ingest", {State.SUSPENDED}, STATE_SECONDS)
 
 
 def test_a_run_leaves_nothing_running_that_it_does_not_watch(applications: Applications):
@@ -120,28 +137,13 @@ def test_a_run_leaves_nothing_running_that_it_does_not_watch(applications: Appli
     assert applications.state("ingest") == State.SUSPENDED
 
 
-def test_a_watch_restarts_what_fails_then_gives_up(applications: Applications):
+def test_a_watch_restarts_what_fails_then_gives_up(applications: Applications, submitted: list[str]):
     """A stream that fails whenever it starts is made anew as often as the policy says; then the run fails, and the
     stream is left suspended.
     """
     declare(applications, FAIL)
-    made = set()
-
-    def look() -> None:
-        while not done.wait(0.02):
-            # Between two objects there is none.
-            with suppress(ApplicationError):
-                made.add(applications.get("ingest")["metadata"]["uid"])
-
-    done = threading.Event()
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    try:
-        assert run("watch") == "failed"
-    finally:
-        done.set()
-        watcher.join()
-    assert len(made) == 3
+    assert run("watch") == "failed"
+    assert len(set(submitted)) == len(submitted) == 3
     assert applications.get("ingest")["spec"]["suspend"]
 
 

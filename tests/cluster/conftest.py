@@ -15,10 +15,13 @@ from tests.support.cluster import ISSUER, Cluster
 from tests.support.hands import Hands
 from tests.support.platform import Cloud
 from tests.support.repository import Repository
+from tests.support.waiting import wait_for
 
 ENVIRONMENT = "dev"
-# Two minutes of processor time; the rest is for machines that have other work.
-SYNC_SECONDS = 900
+# Two minutes of processor time; the rest is for machines that have other work, and for the root, which waits longer
+# before each further try where an Application was not well for a moment.
+SYNC_SECONDS = 1800
+COUNT_SECONDS = 300
 
 
 def pytest_sessionstart() -> None:
@@ -37,7 +40,7 @@ def bootstrapped(tmp_path_factory: pytest.TempPathFactory, repository: Repositor
     """The first of the two applies of docs/gitops.md: Argo CD's kinds and settings. Nothing follows from it yet."""
     with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         cluster.apply(repository.render("argocd/bootstrap"))
-        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=300s")
         # Argo CD's web server, which has no pod here, would draw it.
         secret = {"stringData": {"server.secretkey": "of no server"}}
         cluster.kubectl("patch", "secret", "argocd-secret", "--namespace=argocd", f"--patch={json.dumps(secret)}")
@@ -58,7 +61,14 @@ def history(bootstrapped: Cluster, repository: Repository) -> Iterator[Watch]:
 def cluster(bootstrapped: Cluster, history: Watch) -> Cluster:
     """The cluster as Git has it, while Argo CD keeps it so."""
     del history
+    # Nobody's pod is judged before: the quota controller goes at its own pace.
+    wait_for(lambda: _quotas_are_counted(bootstrapped), COUNT_SECONDS, "a status of every quota")
     return bootstrapped
+
+
+def _quotas_are_counted(cluster: Cluster) -> bool:
+    found = cluster.get("/api/v1/resourcequotas")["items"]
+    return all(each.get("status", {}).get("hard", {}).keys() == each["spec"]["hard"].keys() for each in found)
 
 
 @pytest.fixture(scope="session")

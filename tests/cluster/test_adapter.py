@@ -8,7 +8,7 @@ from tests.support.airflow_program import run_as_airflow
 from tests.support.cluster import Cluster
 from tests.support.hands import UNTOUCHED
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(3600)
 
 ROLES = "/apis/rbac.authorization.k8s.io/v1/namespaces/tillstream"
 # As tests/airflow/real_cluster.py reads it.

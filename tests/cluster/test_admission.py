@@ -11,7 +11,7 @@ from tests.support.cluster import MERGE, Cluster
 from tests.support.manifests import ENVIRONMENTS, ROOT, Manifest, build, overlays, reference
 from tests.support.platform import Cloud, assume
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(3600)
 
 APPLICATIONS = "/apis/sparkoperator.k8s.io/v1beta2/namespaces/tillstream/sparkapplications"
 DRY_RUN = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "--filename=-")

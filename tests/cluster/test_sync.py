@@ -19,13 +19,13 @@ from tests.support.cluster import BIN, MERGE, Cluster
 from tests.support.repository import Repository
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(3600)
 
 STREAMS = "/apis/sparkoperator.k8s.io/v1beta2/namespaces/tillstream/sparkapplications"
 RULES = "/apis/monitoring.coreos.com/v1/namespaces/monitoring/prometheusrules"
 JOB = "/apis/batch/v1/namespaces/tillstream/jobs/topics-apply"
 # Argo CD waits longer before each further repair of one Application.
-HEAL_SECONDS = 120
+HEAL_SECONDS = 600
 
 
 def test_every_application_is_there(cluster: Cluster, repository: Repository):

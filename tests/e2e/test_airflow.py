@@ -24,14 +24,15 @@ from tests.support.drivers import is_alive
 from tests.support.messages import RECEIPTS, Till
 from tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(3000)]
+# More than all that is waited for in the first test, which has the whole story in its fixture.
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(4 * 3600)]
 
 STORES = ("330", "367", "406")
 TOPIC = "pos.receipts.v1"
 STREAM = "stream_ingest"
-STATE_SECONDS = 240
+STATE_SECONDS = 600
 # So long may messages wait here. The real policy has more; less, and a driver on a busy machine is not warm by then.
-STUCK_SECONDS = 90
+STUCK_SECONDS = 180
 
 
 @dataclass
@@ -66,11 +67,7 @@ class Story:
         return int(self.stack.applications.get("ingest")["status"].get("driverInfo", {}).get("pid") or 0)
 
     def await_state(self, *wanted: State) -> None:
-        wait_for(
-            lambda: self.stack.applications.state("ingest") in wanted,
-            STATE_SECONDS,
-            f"ingest to be {wanted}: {self.stack.applications.get('ingest')['status']}",
-        )
+        wait_for(lambda: self.stack.applications.state("ingest") in wanted, STATE_SECONDS, f"ingest to be {wanted}")
 
     def await_another_driver(self, than: int) -> int:
         """The driver that has come in the place of another one, once it runs."""
@@ -80,7 +77,7 @@ class Story:
         return self.driver()
 
     def await_in_lake(self) -> None:
-        """Until every receipt sent is committed; returns the seconds that took."""
+        """Until every receipt sent is committed."""
 
         def arrived() -> bool:
             [feed] = self.ask("verify", RECEIPTS, accept=(0, 1))["feeds"]

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -12,7 +12,7 @@ import httpx
 
 from local import processes
 from local.files import free_ports
-from tests.support.cluster import BIN, Cluster
+from tests.support.cluster import BIN, READY_SECONDS, Cluster
 from tests.support.manifests import Manifest
 from tests.support.waiting import wait_for
 
@@ -110,15 +110,20 @@ class ArgoCD:
 
 
 class Watch:
-    """Every event of the Applications, in the order in which the API server has them. Use it as a context manager."""
+    """Every event of the Applications from now on, in the order in which the API server has them. Use it as a context
+    manager.
+    """
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._events: list[tuple[str, Manifest]] = []
+        self._version = ""
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="watch", daemon=True)
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def __enter__(self) -> Self:
+        wait_for(self._begin, READY_SECONDS, "a watch over the Applications", POLL_SECONDS)
         self._thread.start()
         return self
 
@@ -127,31 +132,48 @@ class Watch:
     ) -> None:
         self._ended.set()
         self._thread.join()
+        if self._failure and error is None:
+            raise self._failure
 
     def events(self) -> Sequence[tuple[str, Manifest]]:
         return tuple(self._events)
 
+    def _begin(self) -> bool:
+        """Find the version to begin with, as without one what is there already comes first, in any order. The kind is
+        new: whoever asks for it at once is told to come back, or that a version is too old to be watched from.
+        """
+        with self._cluster.client() as client:
+            listed = client.get(APPLICATIONS)
+            if listed.status_code != httpx.codes.OK:
+                return False
+            self._version = listed.json()["metadata"]["resourceVersion"]
+            watched = client.get(APPLICATIONS, params=self._query())
+        return watched.status_code == httpx.codes.OK and not watched.text
+
+    def _query(self) -> dict[str, str]:
+        return {"watch": "true", "resourceVersion": self._version, "timeoutSeconds": "1"}
+
+    def _run(self) -> None:
+        try:
+            self._follow()
+        except Exception as error:  # noqa: BLE001 - whatever it is: a history with a gap proves nothing
+            self._failure = error
+
     def _follow(self) -> None:
-        version = "0"
         with self._cluster.client() as client:
             while not self._ended.is_set():
-                query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "1"}
-                with client.stream("GET", APPLICATIONS, params=query) as answer:
-                    # The kind is new: whoever asks for it at once is told to come back.
-                    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-                        self._ended.wait(POLL_SECONDS)
-                        continue
+                # An answer that breaks off is asked for again from where it did.
+                with suppress(httpx.TransportError), client.stream("GET", APPLICATIONS, params=self._query()) as answer:
                     answer.raise_for_status()
-                    version = self._take(answer, version)
+                    self._take(answer)
 
-    def _take(self, answer: httpx.Response, version: str) -> str:
-        """Add the events of one answer; return where the next one begins."""
+    def _take(self, answer: httpx.Response) -> None:
+        """Add the events of one answer, and remember where the next one begins."""
         for line in answer.iter_lines():
             event = json.loads(line)
             assert event["type"] != "ERROR", event
-            version = event["object"]["metadata"]["resourceVersion"]
+            self._version = event["object"]["metadata"]["resourceVersion"]
             self._events.append((event["type"], event["object"]))
-        return version
 
 
 def applications(cluster: Cluster) -> dict[str, Manifest]:

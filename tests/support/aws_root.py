@@ -68,7 +68,7 @@ def emulated_aws(directory: Path) -> Iterator[str]:
         directory=ROOT,
     )
     try:
-        wait_for(lambda: process.poll() is not None or _answers(endpoint), 180, "the emulator answers")
+        wait_for(lambda: process.poll() is not None or _answers(endpoint), 300, "the emulator answers")
         assert process.poll() is None, processes.end_of_log(log)
         client(endpoint, "s3").create_bucket(Bucket=STATES, CreateBucketConfiguration={"LocationConstraint": REGION})
         yield endpoint

@@ -83,6 +83,8 @@ class Cluster:
         keys = self._write_keys()
         server = self._authority.issue_server("kube-apiserver", ("127.0.0.1", "localhost", "kubernetes.default.svc"))
         self._spawn(parts, "etcd", self._etcd_command)
+        # An API server gives up on an etcd that does not answer for a while.
+        wait_for(lambda: _answers(f"{self._etcd}/health"), READY_SECONDS, f"etcd: {self.directory / 'logs'}")
         self._spawn(
             parts,
             "kube-apiserver",
@@ -208,3 +210,10 @@ class Cluster:
             "current-context": "test",
         }
         write_private(file, yaml.safe_dump(config))
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(address, trust_env=False).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False

@@ -39,7 +39,7 @@ from tests.support.aws_root import STATES, Environment, client, emulated_aws
 
 PLATFORM = ROOT / "argocd" / "overlays" / "prod" / "values" / "platform.yaml"
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
 
 
 def test_prod(tmp_path: Path):

@@ -1,12 +1,16 @@
 """Every module by itself, its provider mocked: contents of policies, both modes, every validation message."""
 
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from local.aws.account import ROOT
-from local.aws.provision import terraform_without_aws
+from local.aws.provision import one_init_at_a_time, terraform_without_aws
+
+# Each brings its provider up several times, beside other work in CI.
+pytestmark = pytest.mark.timeout(1800)
 
 TERRAFORM = ROOT / "terraform"
 FOLDERS = sorted(
@@ -18,14 +22,16 @@ TESTED = [folder for folder in FOLDERS if folder.parts[0] != "environments" and 
 
 
 def terraform(folder: Path, data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["terraform", f"-chdir={TERRAFORM / folder}", *arguments, "-no-color"],
-        env=terraform_without_aws(data),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = terraform_without_aws(data)
+    with one_init_at_a_time() if arguments[0] == "init" else nullcontext():
+        return subprocess.run(
+            ["terraform", f"-chdir={TERRAFORM / folder}", *arguments, "-no-color"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=str)

@@ -8,7 +8,7 @@ from orchestration.operators import MonitorStream, ReleaseStream, RestartStream,
 
 # Without a broker nobody can measure a health: these streams are judged by their state.
 QUICK = {"poll_seconds": 0.2, "health_seconds": 1e9, "first_delay_seconds": 0.1, "restarts": 2}
-SETTINGS = {"default_args": {"execution_timeout": timedelta(minutes=1)}}
+SETTINGS = {"default_args": {"execution_timeout": timedelta(minutes=5)}}
 
 with DAG("start", schedule=None, **SETTINGS):
     StartStream(task_id="start", application="ingest", policy=QUICK)
