@@ -1,6 +1,5 @@
 """Who saw what: alerts that fire in Prometheus, those that Alertmanager holds back, and who was told."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +8,11 @@ from typing import Any
 
 import httpx
 
-from local.monitoring import Monitoring
+from local.monitoring import Monitoring, notifications
 
 Labels = Mapping[str, str]
+# Also of a machine that stands still for a while.
+ANSWER_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,17 @@ class Witness:
         self._prometheus = f"{monitoring.prometheus.url}/api/v1/alerts"
         self._alertmanager = f"{monitoring.alertmanager.url}/api/v2/alerts"
         self._file = monitoring.receiver.file
+        # One for all: each takes longer to make than to be answered, and many threads look several times a second.
+        self._client = httpx.Client(trust_env=False, timeout=ANSWER_SECONDS)
 
     def look(self, since: float) -> Sight:
-        alerts = _ask(self._prometheus)["data"]["alerts"]
+        alerts = self._ask(self._prometheus)["data"]["alerts"]
         firing = [alert["labels"] for alert in alerts if alert["state"] == "firing"]
         return Sight(time.time(), firing, self.held_back(), self.told(since))
 
     def held_back(self) -> dict[str, list[Labels]]:
         try:
-            alerts = _ask(self._alertmanager)
+            alerts = self._ask(self._alertmanager)
         except httpx.TransportError:
             # It is what is broken.
             return {}
@@ -64,15 +67,13 @@ class Witness:
         return found
 
     def told(self, since: float) -> list[Notification]:
-        """What was told since then (Unix seconds). The receiver may be writing a line: that one is read next time."""
-        *lines, _unfinished = self._file.read_text(encoding="utf-8").split("\n")
-        return [each for each in map(_notification, map(json.loads, lines)) if each.at >= since]
+        """What was told since then (Unix seconds)."""
+        return [each for each in map(_notification, notifications.told(self._file)) if each.at >= since]
+
+    def _ask(self, url: str) -> Any:  # noqa: ANN401 - JSON
+        return self._client.get(url).raise_for_status().json()
 
 
 def _notification(line: Mapping[str, Any]) -> Notification:
     at = datetime.fromisoformat(line["time"]).timestamp()
     return Notification(at, line["receiver"], line["status"] == "firing", line["labels"])
-
-
-def _ask(url: str) -> Any:  # noqa: ANN401 - JSON
-    return httpx.get(url, trust_env=False, timeout=10).raise_for_status().json()

@@ -1,6 +1,5 @@
 """Is every part of the running stack well? Asked from outside, as any client would."""
 
-import json
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from local.applications import ApplicationError, Applications
 from local.aws.emulator import HEALTH
 from local.environment import Part, Platform
 from local.lifecycle import State
+from local.monitoring.notifications import told
 from local.monitoring.prometheus import query
 from orchestration.manifests import streams
 from topics.settings import KafkaSettings
@@ -125,8 +125,7 @@ def _prometheus(_: Platform, part: Part) -> tuple[bool, str]:
 
 def _notifications(_: Platform, part: Part) -> tuple[bool, str]:
     """The watchdog speaks through all of alerting; its silence is what an alarm outside would hear."""
-    file = Path(part.address)
-    lines = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
+    lines = told(Path(part.address))
     newest = max((line["time"] for line in lines if line["receiver"] == "watchdog"), default=None)
     if newest is None:
         return False, "the watchdog has not spoken yet"

@@ -1,6 +1,5 @@
 """A whole stack under a real Prometheus and Alertmanager: all of it is scraped, and whoever is on call is told."""
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -10,6 +9,7 @@ from rich.console import Console
 
 from local.health import examine
 from local.monitoring import Monitoring, Pace
+from local.monitoring.notifications import told
 from local.progress import Steps
 from local.stack import Stack
 from tests.support.waiting import wait_for
@@ -38,8 +38,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, monitoring: Monitoring) -> I
 
 
 def notifications(monitoring: Monitoring, alert: str) -> list[dict[str, Any]]:
-    lines = map(json.loads, monitoring.receiver.file.read_text().splitlines())
-    return [line for line in lines if line["labels"]["alertname"] == alert]
+    return [line for line in told(monitoring.receiver.file) if line["labels"]["alertname"] == alert]
 
 
 def scraped(monitoring: Monitoring) -> dict[str, set[str]]:
