@@ -14,6 +14,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import KafkaException
 from deltalake.exceptions import DeltaError
+from rich.markup import escape
 
 from contracts.errors import TillstreamError
 from drill.inhibition import may_hold_back
@@ -21,7 +22,7 @@ from drill.model import Fault
 from drill.pace import short
 from drill.scene import Scene
 from drill.story import Story, Stranger, strangers
-from drill.waiting import POLL_SECONDS
+from drill.waiting import POLL_SECONDS, said
 
 SIDE_BY_SIDE = 8
 # Fires as long as somebody looks.
@@ -104,6 +105,7 @@ class Runner:
         with ThreadPoolExecutor(side_by_side, "drill") as pool:
             try:
                 while waiting or active:
+                    self._scene.patience.pause(0)
                     if len(active) < side_by_side and (fault := self._next(waiting, active.values())):
                         story = Story.of(fault, self._severities)
                         active[pool.submit(self._drill, story)] = story
@@ -114,8 +116,8 @@ class Runner:
                     for future in ended:
                         del active[future]
                         future.result()
-            except BaseException:
-                self._scene.patience.call_off()
+            except BaseException as error:
+                self._scene.patience.call_off(said(error))
                 raise
         found = strangers(stories, self._witness.told(began), ALWAYS)
         return Outcome(sorted(stories, key=lambda each: faults.index(each.fault)), found)
@@ -135,7 +137,9 @@ class Runner:
                 else:
                     self._set_off(story)
         except FAILURES as error:
-            story.problems.append(f"{type(error).__name__}: {error}")
+            story.problems.append(said(error))
+            # Whatever becomes of the drill, this much is known.
+            self._scene.steps.say(escape(f"{fault.told}: {said(error)}"))
         finally:
             story.repaired = story.repaired or time.time()
             story.ended = time.time()

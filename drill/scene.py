@@ -83,7 +83,7 @@ class Scene:
             self.start_ingest()
             # What takes long only once comes with the first batch of a feed.
             self.patience.await_(lambda: not self._not_begun(), WARM_SECONDS, "a batch of every feed")
-        self.stores = self._parts.enter_context(Stores(self.stack, self.directory / "outboxes"))
+        self.stores = self._parts.enter_context(Stores(self.stack, self.directory / "outboxes", self.patience))
         with self.steps.step("Prometheus: every target answers"):
             self.monitoring.await_targets()
         with self.steps.step("Terraform: the lifecycle rules have settled"):
