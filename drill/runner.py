@@ -31,8 +31,9 @@ ALWAYS = ("Watchdog",)
 SILENCE_SECONDS = short(300)
 # What a fault may fail of: the others are drilled all the same.
 FAILURES = (TillstreamError, KafkaException, DeltaError, BotoCoreError, ClientError, httpx.HTTPError, OSError)
-# The longest `for` is five minutes of this clock, and the longest pause of a route more than one.
-PATIENCE_SECONDS = 480.0
+# The longest `for` is five minutes of this clock, and the longest pause of a route more than one; and a single scrape
+# that is not answered in time has the five minutes begin anew.
+PATIENCE_SECONDS = 1200.0
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class Runner:
         self._witness = scene.witness
         self._severities = severities
         self._inhibitions = inhibitions
+        self._began = time.time()
 
     def run(self, faults: Sequence[Fault], side_by_side: int = SIDE_BY_SIDE) -> Outcome:
         """Drill all of them. What fails is mended, too, and says what is wrong in its story."""
@@ -146,6 +148,13 @@ class Runner:
             story.problems += story.wrong_receivers()
 
     def _set_off(self, story: Story) -> None:
+        def lingering() -> list[str]:
+            return story.lingers(self._witness.look(self._began))
+
+        self._scene.patience.await_(
+            lambda: not lingering(), PATIENCE_SECONDS, lambda: f"an earlier {', '.join(lingering())} resolves"
+        )
+        story.began = time.time()
         with story.fault.inject(self._scene):
             story.broken = time.time()
             self._await(story, lambda: story.is_told)
