@@ -28,7 +28,7 @@ SIDE_BY_SIDE = 8
 # Fires as long as somebody looks.
 ALWAYS = ("Watchdog",)
 # As long as CloudWatch's alarm waits (terraform/modules/paging), on this clock.
-SILENCE_SECONDS = short(300)
+SILENCE_SECONDS, LAST_WORD_SECONDS = short(300), 5
 # What a fault may fail of: the others are drilled all the same.
 FAILURES = (TillstreamError, KafkaException, DeltaError, BotoCoreError, ClientError, httpx.HTTPError, OSError)
 # The longest `for` is five minutes of this clock, and the longest pause of a route more than one; and a single scrape
@@ -166,6 +166,8 @@ class Runner:
         story.broken = story.began
         self._await(story, lambda: story.is_told)
         with story.fault.inject(self._scene):
+            # What was said last may be being written.
+            self._scene.patience.pause(LAST_WORD_SECONDS)
             silent_since = time.time()
             self._scene.patience.pause(SILENCE_SECONDS)
             if self._witness.told(silent_since):

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -34,12 +34,13 @@ from topics.watermarks import watermarks
 
 SEED = 1
 INGEST = "ingest"
-QUIET_SECONDS = 240
-END_SECONDS = 90
-TOLD_SECONDS = 90
-WARM_SECONDS = 240
-LAKE_SECONDS = 120
-DAG_SECONDS = 180
+# Each is several times what an idle machine takes. The slow burn rate alone looks back for 150 seconds.
+QUIET_SECONDS = 900
+END_SECONDS = 300
+TOLD_SECONDS = 600
+WARM_SECONDS = 600
+LAKE_SECONDS = 600
+DAG_SECONDS = 600
 BATCH_MESSAGES = 1_000
 
 
@@ -125,9 +126,8 @@ class Scene:
         matchers = ", ".join(f'{name}="{value}"' for name, value in wanted.items())
         return bool(self.monitoring.prometheus.query(f"ALERTS{{{matchers}}}"))
 
-    def await_told(self, alert: str) -> None:
-        """Return when somebody hears of an alert from now on."""
-        since = time.time()
+    def await_told(self, alert: str, since: float) -> None:
+        """Return when somebody has heard of an alert since then (Unix seconds)."""
 
         def told() -> bool:
             return any(each.firing and each.labels["alertname"] == alert for each in self.witness.told(since))
@@ -143,13 +143,21 @@ class Scene:
     # --- what is in the lake ----------------------------------------------------------------------------------------
 
     def await_in_lake(self, *feeds: str) -> None:
-        """Return when every message that Kafka has of these feeds, or of any, is in the lake."""
-        wanted = feeds or tuple(self._contracts)
+        """Return when every message that Kafka has now of these feeds, or of any, is in the lake."""
+        # Others may go on sending: whoever waited for the newest message might wait for ever.
+        wanted = {
+            feed: watermarks(self._kafka, self._contracts[feed].topic.name).high for feed in feeds or self._contracts
+        }
 
         def missing() -> str:
             return f"{self._behind(wanted)} messages of {', '.join(wanted)} in the lake"
 
         self.patience.await_(lambda: not self._behind(wanted), LAKE_SECONDS, missing)
+
+    def committed(self, feed: str) -> int:
+        """How many messages of a feed the lake has, of all partitions."""
+        done = committed(self.tables, self._contracts[feed])
+        return sum(done.end_offsets.values()) if done else 0
 
     @contextmanager
     def still(self) -> Iterator[None]:
@@ -170,12 +178,12 @@ class Scene:
         found = {feed: committed(self.tables, contract) for feed, contract in self._contracts.items()}
         return [feed for feed, each in found.items() if each is None or each.batch is None]
 
-    def _behind(self, feeds: Iterable[str]) -> int:
+    def _behind(self, wanted: Mapping[str, Mapping[int, int]]) -> int:
+        """So many messages of each feed's partitions up to these offsets are not in the lake."""
         count = 0
-        for contract in map(self._contracts.__getitem__, feeds):
-            done = committed(self.tables, contract)
-            high = watermarks(self._kafka, contract.topic.name).high
-            count += sum(end - (done.end_offsets.get(each, 0) if done else 0) for each, end in high.items())
+        for feed, high in wanted.items():
+            done = committed(self.tables, self._contracts[feed])
+            count += sum(max(0, end - (done.end_offsets.get(each, 0) if done else 0)) for each, end in high.items())
         return count
 
     # --- Airflow ----------------------------------------------------------------------------------------------------
