@@ -19,7 +19,7 @@ from drill.stores import Stores
 from drill.waiting import Patience
 from drill.witness import Witness
 from lake.objects import ObjectStore
-from lake.status import committed
+from lake.status import Committed, committed
 from lake.tables import DeltaTables
 from local.airflow.server import Airflow
 from local.aws.account import REGION
@@ -61,6 +61,8 @@ class Scene:
         self.witness = Witness(self.monitoring)
         self._watched: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
+        # A table's handle has one version at a time, and faults side by side look at the same tables.
+        self._looking = threading.Lock()
         self._parts = ExitStack()
 
     def __enter__(self) -> Self:
@@ -156,7 +158,7 @@ class Scene:
 
     def committed(self, feed: str) -> int:
         """How many messages of a feed the lake has, of all partitions."""
-        done = committed(self.tables, self._contracts[feed])
+        done = self._committed(feed)
         return sum(done.end_offsets.values()) if done else 0
 
     @contextmanager
@@ -175,14 +177,18 @@ class Scene:
         self.stack.run_as("quality", *words, accept=(0, 1))
 
     def _not_begun(self) -> list[str]:
-        found = {feed: committed(self.tables, contract) for feed, contract in self._contracts.items()}
+        found = {feed: self._committed(feed) for feed in self._contracts}
         return [feed for feed, each in found.items() if each is None or each.batch is None]
+
+    def _committed(self, feed: str) -> Committed | None:
+        with self._looking:
+            return committed(self.tables, self._contracts[feed])
 
     def _behind(self, wanted: Mapping[str, Mapping[int, int]]) -> int:
         """So many messages of each feed's partitions up to these offsets are not in the lake."""
         count = 0
         for feed, high in wanted.items():
-            done = committed(self.tables, self._contracts[feed])
+            done = self._committed(feed)
             count += sum(max(0, end - (done.end_offsets.get(each, 0) if done else 0)) for each, end in high.items())
         return count
 
