@@ -21,7 +21,8 @@ from local.monitoring.prometheus import query
 from orchestration.manifests import streams
 from topics.settings import KafkaSettings
 
-TIMEOUT_SECONDS = 5
+# A busy machine takes a while to greet; what does not run refuses at once.
+TIMEOUT_SECONDS = 20
 # After so long without the watchdog, the alarm outside the cluster goes off (terraform/modules/paging).
 WATCHDOG_SECONDS = 300
 Check = Callable[[Platform, Part], tuple[bool, str]]

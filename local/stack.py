@@ -42,7 +42,7 @@ from stores.fleet.workspace import connect
 from topics.settings import KafkaSettings
 
 OVERLAY = ROOT / "argocd" / "overlays" / "local"
-START_SECONDS = 120
+START_SECONDS = 300
 
 
 class Stack:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 REGION = "us-east-1"
 # Names a file that is to hold which role asked S3 for what.
 RECORD = "TILLSTREAM_AWS_RECORD"
-LOCK_OUT_SECONDS = 30
+LOCK_OUT_SECONDS = 120
 POLL_SECONDS = 0.05
 ROOT = Path(__file__).resolve().parents[2]
 # A truststore of public certificates keeps no secret; Java's format wants a password nevertheless.
@@ -65,7 +65,7 @@ class Account:
         """The process id while the emulator runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
-    def start(self, timeout_seconds: float = 60) -> None:
+    def start(self, timeout_seconds: float = 180) -> None:
         """Start the emulator and return when it answers. Raise AccountError if that takes too long."""
         if self.pid:
             return
@@ -110,7 +110,7 @@ class Account:
             "changed; `make down` ends the emulated AWS."
         )
 
-    def stop(self, timeout_seconds: float = 20) -> None:
+    def stop(self, timeout_seconds: float = 60) -> None:
         """Stop the emulator in good order, so that it saves its state, or kill it after the time-out."""
         if self._process is not None:
             processes.end(self._process, timeout_seconds)

@@ -16,7 +16,7 @@ from local.monitoring.prometheus import Prometheus
 from local.monitoring.targets import Targets, drivers
 
 LOOK_SECONDS = 0.5
-TARGETS_SECONDS = 120
+TARGETS_SECONDS = 300
 
 
 class Monitoring:

@@ -27,6 +27,8 @@ JOBS: Mapping[str, str] = {
     # What a drill starts beside the pipeline; its label `job` says whose place it takes.
     "drill": "/metrics",
 }
+# A stand-in has nothing that is judged by the second: an answer that comes later is one, too.
+DRILL_SCRAPE = {"scrape_interval": "5s", "scrape_timeout": "5s"}
 REAL_TIME = Pace()
 Series = list[dict[str, Any]]
 """Each with its `metric`, the labels, and its `value`: [Unix seconds, text]."""
@@ -118,6 +120,7 @@ class Prometheus:
                 {
                     "job_name": job,
                     "metrics_path": path,
+                    **(DRILL_SCRAPE if job == "drill" else {}),
                     "file_sd_configs": [{"files": [str(self._targets(job))], "refresh_interval": "5s"}],
                 }
                 for job, path in JOBS.items()
