@@ -72,10 +72,12 @@ def outbox_nearly_full(scene: Scene) -> Iterator[None]:
     store_id = scene.stores.others[4]
     with scene.stores.outbox(store_id, "nearly-full") as outbox:
         reporter = Reporter(outbox, UTC_ZONE)
-        for _ in range(0, NEARLY_FULL, AT_ONCE):
+        # Drilled once more, the outbox is the one that there was.
+        for _ in range(outbox.depth(), NEARLY_FULL, AT_ONCE):
             outbox.append_many([_movement()] * AT_ONCE)
+        (oldest,), waiting = outbox.pending(1), outbox.depth()
         reporter.report(datetime.now(UTC))
-        outbox.mark_sent(range(outbox.depth() - 2))
+        outbox.mark_sent(range(oldest.id, oldest.id + waiting))
         _send(scene, outbox)
         try:
             yield
