@@ -246,7 +246,13 @@ class Scene:
 
     def restart_ingest(self) -> None:
         """Whatever became of it: from here on it runs, and no failure of it counts."""
-        self.stop_ingest()
+        found = self.stack.applications.get(INGEST)
+        if self.stack.applications.state(INGEST) == State.FAILED:
+            # Nothing leaves that state: another object takes its place.
+            metadata = found["metadata"]
+            self.stack.applications.replace(INGEST, metadata.get("annotations", {}), metadata["resourceVersion"])
+        else:
+            self.stop_ingest()
         self.start_ingest()
 
     def ingest_pid(self) -> int:

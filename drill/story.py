@@ -8,9 +8,9 @@ from drill.model import Alert, Fault
 from drill.pace import short
 from drill.witness import Labels, Notification, Sight
 
-# What follows from a fault may be told when it is over: as long as the windows of the burn rates look back, and a route
-# waits.
-AFTERMATH_SECONDS = short(2400)
+# What follows from a fault may be told when it is over: as long as the fast burn rate looks back, for which a hiccup is
+# enough then, and a route waits.
+AFTERMATH_SECONDS = short(4200)
 # Whose receiver hears of an alert of a severity.
 RECEIVERS = {"page": "oncall", "ticket": "tickets", "watchdog": "watchdog"}
 

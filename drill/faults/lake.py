@@ -37,11 +37,13 @@ def checkpoint_denied(scene: Scene) -> Iterator[None]:
     # Of a feed that may wait for a while.
     register = scene.stores.register(store_id, TOTALS)
     with scene.still():
-        with scene.denied("spark-ingest", "s3:PutObject", bucket="checkpoints"):
-            # Of an hour ago: of what came in since the newest judgement somebody would miss the next one.
-            scene.stores.send(store_id, [register.message(total_of(0), datetime.now(UTC) - timedelta(hours=1))])
-            yield
-        scene.restart_ingest()
+        try:
+            with scene.denied("spark-ingest", "s3:PutObject", bucket="checkpoints"):
+                # Of an hour ago: of what came in since the newest judgement somebody would miss the next one.
+                scene.stores.send(store_id, [register.message(total_of(0), datetime.now(UTC) - timedelta(hours=1))])
+                yield
+        finally:
+            scene.restart_ingest()
 
 
 @contextmanager
