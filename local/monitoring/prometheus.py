@@ -137,7 +137,7 @@ def query(url: str, text: str) -> Series:
 
 def client(url: str) -> httpx.Client:
     """For several questions to the Prometheus at that address: each client takes longer to make than to be answered."""
-    return httpx.Client(base_url=f"{url}/api/v1/", trust_env=False, timeout=30)
+    return httpx.Client(base_url=f"{url}/api/v1/", trust_env=False, timeout=120)
 
 
 def ask(client: httpx.Client, path: str, **parameters: str | float) -> dict[str, Any]:
