@@ -77,9 +77,13 @@ class Fault:
         """Whether an alert of these labels is one that this fault is there for."""
         return any(alert.is_(labels) for alert in self.alerts)
 
+    def may_follow(self, labels: Mapping[str, str]) -> bool:
+        """Whether an alert of these labels is one that need not come of this fault, but may."""
+        return any(alert.is_(labels) for alert in self.may_set_off)
+
     def owns(self, labels: Mapping[str, str]) -> bool:
         """Whether an alert of these labels comes from this fault."""
-        return self.must_set_off(labels) or any(alert.is_(labels) for alert in self.may_set_off)
+        return self.must_set_off(labels) or self.may_follow(labels)
 
     def spoils(self, other: "Fault") -> bool:
         return bool(self.breaks & (other.breaks | other.needs))

@@ -14,6 +14,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import KafkaException
 from deltalake.exceptions import DeltaError
+from rich.markup import escape
 
 from contracts.errors import TillstreamError
 from drill.inhibition import may_hold_back
@@ -21,17 +22,18 @@ from drill.model import Fault
 from drill.pace import short
 from drill.scene import Scene
 from drill.story import Story, Stranger, strangers
-from drill.waiting import POLL_SECONDS
+from drill.waiting import POLL_SECONDS, said
 
 SIDE_BY_SIDE = 8
 # Fires as long as somebody looks.
 ALWAYS = ("Watchdog",)
 # As long as CloudWatch's alarm waits (terraform/modules/paging), on this clock.
-SILENCE_SECONDS = short(300)
+SILENCE_SECONDS, LAST_WORD_SECONDS = short(300), 5
 # What a fault may fail of: the others are drilled all the same.
 FAILURES = (TillstreamError, KafkaException, DeltaError, BotoCoreError, ClientError, httpx.HTTPError, OSError)
-# The longest `for` is five minutes of this clock, and the longest pause of a route more than one.
-PATIENCE_SECONDS = 480.0
+# The longest `for` is five minutes of this clock, and the longest pause of a route more than one; and a single scrape
+# that is not answered in time has the five minutes begin anew.
+PATIENCE_SECONDS = 1200.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Runner:
         self._witness = scene.witness
         self._severities = severities
         self._inhibitions = inhibitions
+        self._began = time.time()
 
     def run(self, faults: Sequence[Fault], side_by_side: int = SIDE_BY_SIDE) -> Outcome:
         """Drill all of them. What fails is mended, too, and says what is wrong in its story."""
@@ -104,6 +107,7 @@ class Runner:
         with ThreadPoolExecutor(side_by_side, "drill") as pool:
             try:
                 while waiting or active:
+                    self._scene.patience.pause(0)
                     if len(active) < side_by_side and (fault := self._next(waiting, active.values())):
                         story = Story.of(fault, self._severities)
                         active[pool.submit(self._drill, story)] = story
@@ -114,8 +118,8 @@ class Runner:
                     for future in ended:
                         del active[future]
                         future.result()
-            except BaseException:
-                self._scene.patience.call_off()
+            except BaseException as error:
+                self._scene.patience.call_off(said(error))
                 raise
         found = strangers(stories, self._witness.told(began), ALWAYS)
         return Outcome(sorted(stories, key=lambda each: faults.index(each.fault)), found)
@@ -135,13 +139,22 @@ class Runner:
                 else:
                     self._set_off(story)
         except FAILURES as error:
-            story.problems.append(f"{type(error).__name__}: {error}")
+            story.problems.append(said(error))
+            # Whatever becomes of the drill, this much is known.
+            self._scene.steps.say(escape(f"{fault.told}: {said(error)}"))
         finally:
             story.repaired = story.repaired or time.time()
             story.ended = time.time()
             story.problems += story.wrong_receivers()
 
     def _set_off(self, story: Story) -> None:
+        def lingering() -> list[str]:
+            return story.lingers(self._witness.look(self._began))
+
+        self._scene.patience.await_(
+            lambda: not lingering(), PATIENCE_SECONDS, lambda: f"an earlier {', '.join(lingering())} resolves"
+        )
+        story.began = time.time()
         with story.fault.inject(self._scene):
             story.broken = time.time()
             self._await(story, lambda: story.is_told)
@@ -153,6 +166,8 @@ class Runner:
         story.broken = story.began
         self._await(story, lambda: story.is_told)
         with story.fault.inject(self._scene):
+            # What was said last may be being written.
+            self._scene.patience.pause(LAST_WORD_SECONDS)
             silent_since = time.time()
             self._scene.patience.pause(SILENCE_SECONDS)
             if self._witness.told(silent_since):

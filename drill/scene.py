@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from drill.stores import Stores
 from drill.waiting import Patience
 from drill.witness import Witness
 from lake.objects import ObjectStore
-from lake.status import committed
+from lake.status import Committed, committed
 from lake.tables import DeltaTables
 from local.airflow.server import Airflow
 from local.aws.account import REGION
@@ -34,12 +34,13 @@ from topics.watermarks import watermarks
 
 SEED = 1
 INGEST = "ingest"
-QUIET_SECONDS = 240
-END_SECONDS = 90
-TOLD_SECONDS = 90
-WARM_SECONDS = 240
-LAKE_SECONDS = 120
-DAG_SECONDS = 180
+# Each is several times what an idle machine takes. The slow burn rate alone looks back for 150 seconds.
+QUIET_SECONDS = 900
+END_SECONDS = 300
+TOLD_SECONDS = 600
+WARM_SECONDS = 600
+LAKE_SECONDS = 600
+DAG_SECONDS = 600
 BATCH_MESSAGES = 1_000
 
 
@@ -60,6 +61,8 @@ class Scene:
         self.witness = Witness(self.monitoring)
         self._watched: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
+        # A table's handle has one version at a time, and faults side by side look at the same tables.
+        self._looking = threading.Lock()
         self._parts = ExitStack()
 
     def __enter__(self) -> Self:
@@ -83,7 +86,7 @@ class Scene:
             self.start_ingest()
             # What takes long only once comes with the first batch of a feed.
             self.patience.await_(lambda: not self._not_begun(), WARM_SECONDS, "a batch of every feed")
-        self.stores = self._parts.enter_context(Stores(self.stack, self.directory / "outboxes"))
+        self.stores = self._parts.enter_context(Stores(self.stack, self.directory / "outboxes", self.patience))
         with self.steps.step("Prometheus: every target answers"):
             self.monitoring.await_targets()
         with self.steps.step("Terraform: the lifecycle rules have settled"):
@@ -125,9 +128,8 @@ class Scene:
         matchers = ", ".join(f'{name}="{value}"' for name, value in wanted.items())
         return bool(self.monitoring.prometheus.query(f"ALERTS{{{matchers}}}"))
 
-    def await_told(self, alert: str) -> None:
-        """Return when somebody hears of an alert from now on."""
-        since = time.time()
+    def await_told(self, alert: str, since: float) -> None:
+        """Return when somebody has heard of an alert since then (Unix seconds)."""
 
         def told() -> bool:
             return any(each.firing and each.labels["alertname"] == alert for each in self.witness.told(since))
@@ -143,13 +145,21 @@ class Scene:
     # --- what is in the lake ----------------------------------------------------------------------------------------
 
     def await_in_lake(self, *feeds: str) -> None:
-        """Return when every message that Kafka has of these feeds, or of any, is in the lake."""
-        wanted = feeds or tuple(self._contracts)
+        """Return when every message that Kafka has now of these feeds, or of any, is in the lake."""
+        # Others may go on sending: whoever waited for the newest message might wait for ever.
+        wanted = {
+            feed: watermarks(self._kafka, self._contracts[feed].topic.name).high for feed in feeds or self._contracts
+        }
 
         def missing() -> str:
             return f"{self._behind(wanted)} messages of {', '.join(wanted)} in the lake"
 
         self.patience.await_(lambda: not self._behind(wanted), LAKE_SECONDS, missing)
+
+    def committed(self, feed: str) -> int:
+        """How many messages of a feed the lake has, of all partitions."""
+        done = self._committed(feed)
+        return sum(done.end_offsets.values()) if done else 0
 
     @contextmanager
     def still(self) -> Iterator[None]:
@@ -167,15 +177,19 @@ class Scene:
         self.stack.run_as("quality", *words, accept=(0, 1))
 
     def _not_begun(self) -> list[str]:
-        found = {feed: committed(self.tables, contract) for feed, contract in self._contracts.items()}
+        found = {feed: self._committed(feed) for feed in self._contracts}
         return [feed for feed, each in found.items() if each is None or each.batch is None]
 
-    def _behind(self, feeds: Iterable[str]) -> int:
+    def _committed(self, feed: str) -> Committed | None:
+        with self._looking:
+            return committed(self.tables, self._contracts[feed])
+
+    def _behind(self, wanted: Mapping[str, Mapping[int, int]]) -> int:
+        """So many messages of each feed's partitions up to these offsets are not in the lake."""
         count = 0
-        for contract in map(self._contracts.__getitem__, feeds):
-            done = committed(self.tables, contract)
-            high = watermarks(self._kafka, contract.topic.name).high
-            count += sum(end - (done.end_offsets.get(each, 0) if done else 0) for each, end in high.items())
+        for feed, high in wanted.items():
+            done = self._committed(feed)
+            count += sum(max(0, end - (done.end_offsets.get(each, 0) if done else 0)) for each, end in high.items())
         return count
 
     # --- Airflow ----------------------------------------------------------------------------------------------------
@@ -232,7 +246,13 @@ class Scene:
 
     def restart_ingest(self) -> None:
         """Whatever became of it: from here on it runs, and no failure of it counts."""
-        self.stop_ingest()
+        found = self.stack.applications.get(INGEST)
+        if self.stack.applications.state(INGEST) == State.FAILED:
+            # Nothing leaves that state: another object takes its place.
+            metadata = found["metadata"]
+            self.stack.applications.replace(INGEST, metadata.get("annotations", {}), metadata["resourceVersion"])
+        else:
+            self.stop_ingest()
         self.start_ingest()
 
     def ingest_pid(self) -> int:

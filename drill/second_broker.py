@@ -10,6 +10,7 @@ from local.kafka import Broker
 from local.kafka.broker import JARS, OWN_JAR
 
 NODE_ID = 2
+END_SECONDS = 60
 JAVA = ("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*:{OWN_JAR}")
 
 
@@ -38,7 +39,8 @@ class SecondBroker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        processes.end(self._process)
+        # In good order, or the cluster takes it for alive when the next one of its name begins.
+        processes.end(self._process, END_SECONDS)
 
     def _properties(self) -> str:
         """The first one's, but for what tells the two apart."""

@@ -17,7 +17,7 @@ from contracts.events import STORE_WIDE_REGISTER
 from contracts.signing import store_key
 from drill.pace import short
 from drill.registers import HEARTBEAT, OPERATIONS, Register
-from drill.waiting import DrillError, meanwhile
+from drill.waiting import DrillError, Patience, meanwhile, said
 from local.stack import Stack
 from stores.keys import read_master_key
 from stores.metrics import StoreMetrics
@@ -29,18 +29,20 @@ ROUND_SECONDS = 10.0
 # More than a tenth of all, whose clock is behind: once they fall silent, nobody waits for hours of the rules' clock.
 REGION = 50
 CLOCK_BEHIND = timedelta(seconds=short(7200) - 120)
-FLUSH_SECONDS = 60
+# A broker that was killed, or one of two that hangs, is gone for a while.
+FLUSH_SECONDS = 300
 
 
 class Stores:
     """Use it as a context manager, once the stack runs: while it is open, every store reports."""
 
-    def __init__(self, stack: Stack, directory: Path) -> None:
+    def __init__(self, stack: Stack, directory: Path, patience: Patience) -> None:
         known = json.loads((stack.directory / "reference" / "stores.json").read_text())
         self.ids: Sequence[str] = [store["store_id"] for store in known]
         self.silent: set[str] = set()
         self._stack = stack
         self._directory = directory
+        self._patience = patience
         self._master_key = read_master_key(stack.master_key_file)
         self._generations = {store["store_id"]: store["key_generation"] for store in known}
         self._topics = topics_of(contracts.load())
@@ -123,7 +125,12 @@ class Stores:
         )
 
     def _report(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            with self._resting:
-                self.report()
-            stop.wait(ROUND_SECONDS)
+        try:
+            while not stop.is_set():
+                with self._resting:
+                    self.report()
+                stop.wait(ROUND_SECONDS)
+        except BaseException as error:
+            # From here on every store would be silent, and whatever is drilled would seem to be the cause.
+            self._patience.call_off(f"The stores do not report any more: {said(error)}")
+            raise

@@ -8,9 +8,9 @@ from drill.model import Alert, Fault
 from drill.pace import short
 from drill.witness import Labels, Notification, Sight
 
-# What follows from a fault may be told when it is over: as long as the windows of the burn rates look back, and a route
-# waits.
-AFTERMATH_SECONDS = short(2400)
+# What follows from a fault may be told when it is over: as long as the fast burn rate looks back, for which a hiccup is
+# enough then, and a route waits.
+AFTERMATH_SECONDS = short(4200)
 # Whose receiver hears of an alert of a severity.
 RECEIVERS = {"page": "oncall", "ticket": "tickets", "watchdog": "watchdog"}
 
@@ -41,12 +41,27 @@ class Story:
     broken: float = 0.0
     repaired: float = 0.0
     ended: float = 0.0
+    # Until its first look, that of an earlier fault may have ended just before.
+    fired_before: float = field(default_factory=time.time)
     held_back: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, fault: Fault, severities: Mapping[str, str]) -> "Story":
         return cls(fault, [Row(alert, severities[alert.name]) for alert in fault.alerts])
+
+    def lingers(self, sight: Sight) -> list[str]:
+        """Alerts of the fault that linger, though it has not begun: nobody is told again of what fires already, nor
+        before they were told that it has resolved. That may have been held back, so it counts for a while only.
+        """
+        found, last = [], sight.at - AFTERMATH_SECONDS
+        for alert in self.fault.alerts:
+            if any(alert.is_(labels) for labels in sight.firing):
+                self.fired_before = sight.at
+                found.append(str(alert))
+            elif _still_told([each for each in sight.told if alert.is_(each.labels)]) and last < self.fired_before:
+                found.append(str(alert))
+        return found
 
     def note(self, sight: Sight) -> None:
         """Take down what is new."""
@@ -130,9 +145,9 @@ def strangers(stories: Sequence[Story], told: Iterable[Notification], known: Ite
 
 
 def _explains(story: Story, told: Notification) -> bool:
-    if story.fault.must_set_off(told.labels):
-        return story.began <= told.at <= story.ended
-    return story.fault.owns(told.labels) and story.began <= told.at <= story.ended + AFTERMATH_SECONDS
+    """What a fault must set off is over with it, unless it went wrong: that is no reason to doubt those beside it."""
+    after = AFTERMATH_SECONDS if story.problems or story.fault.may_follow(told.labels) else 0
+    return story.fault.owns(told.labels) and story.began <= told.at <= story.ended + after
 
 
 def _named(labels: Labels) -> str:

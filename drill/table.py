@@ -13,8 +13,15 @@ UNHEARD = (Alert("StoreSilent"), Alert("StoresSilent"))
 # One driver takes in all feeds: where it is busy with one, or waits, the others wait with it.
 CROWDED = (*LATE, *UNHEARD)
 HELD_UP = (Alert("StreamStuck"), *CROWDED)
-# A driver starts anew.
-OUTAGE = (Alert("StreamDown"), *HELD_UP)
+# A driver starts anew, perhaps once more than the rule allows in half an hour, or stands still. Its two addresses
+# answer Prometheus later than it is there, or not at all.
+OUTAGE = (
+    Alert("StreamDown"),
+    Alert("StreamRestarting"),
+    Alert("ScrapeTargetMissing", {"job": "streams"}),
+    Alert("ScrapeTargetMissing", {"job": "spark-drivers"}),
+    *HELD_UP,
+)
 # Whoever has asked the broker that hangs waits, and asks the other one.
 A_BROKER_HANGS = frozenset({Part.SECOND_BROKER, Part.PROMPTNESS})
 
@@ -36,7 +43,7 @@ FAULTS: tuple[Fault, ...] = (
         inject=incoming.too_late,
         sets_off=(Alert("FreshnessBurnFast", {"feed": RECEIPTS}),),
         follows=(Alert("FreshnessBurnSlow", {"feed": RECEIPTS}),),
-        may_set_off=CROWDED,
+        may_set_off=(Alert("LagGrowing", {"feed": RECEIPTS}), *CROWDED),
         breaks=frozenset({Part.RECEIPTS, Part.PROMPTNESS}),
     ),
     Fault(
@@ -61,14 +68,16 @@ FAULTS: tuple[Fault, ...] = (
         told="the lake exporter's role is denied S3",
         inject=lake.exporter_denied,
         sets_off=(Alert("S3Denied", {"job": "lake-exporter"}),),
-        may_set_off=(Alert("ExporterBlind"),),
+        # What it does not see come is late, as far as anybody can tell.
+        may_set_off=(Alert("ExporterBlind"), *CROWDED),
         breaks=frozenset({Part.EXPORTER}),
     ),
     Fault(
         told="a lake exporter meets an S3 that asks it to slow down",
         inject=lake.throttled,
         sets_off=(Alert("S3Throttled", {"job": "lake-exporter"}),),
-        needs=frozenset(),
+        # Alone, the one that sees nothing would be judged as if it were all there is.
+        needs=frozenset({Part.EXPORTER}),
         stand_in="the emulated S3 never asks to slow down: the exporter is real, who answers it is not",
     ),
     Fault(
@@ -96,6 +105,8 @@ FAULTS: tuple[Fault, ...] = (
         told="800,001 messages wait in a store's outbox",
         inject=stores.outbox_nearly_full,
         sets_off=(Alert("OutboxNearFull"),),
+        # It takes a while to write them.
+        may_set_off=(Alert("OutboxAgeing"),),
     ),
     Fault(
         told="a receipt that its till has counted does not come",
@@ -111,7 +122,8 @@ FAULTS: tuple[Fault, ...] = (
             Alert("ValidationFailed", {"feed": TOTALS, "table": "control_totals", "expectation": "objects_whole"}),
             Alert("DagRunFailed", {"dag_id": quality.COMPACT}),
         ),
-        may_set_off=(Alert("ExporterBlind", {"part": "completeness"}),),
+        # Its control total is younger than the newest judgement until it is judged.
+        may_set_off=(Alert("ExporterBlind", {"part": "completeness"}), Alert("ValidationDidNotRun", {"feed": TOTALS})),
         breaks=frozenset({Part.TOTALS, Part.LEDGER}),
         needs=FLOW | {Part.AIRFLOW},
     ),
@@ -158,7 +170,8 @@ FAULTS: tuple[Fault, ...] = (
         told="Spark may not write its checkpoints",
         inject=lake.checkpoint_denied,
         sets_off=(Alert("CheckpointWriteErrors", {"feed": TOTALS}),),
-        may_set_off=OUTAGE,
+        # What is in the lake may not be in the checkpoint of its feed yet.
+        may_set_off=(Alert("CheckpointWriteErrors"), *OUTAGE),
         breaks=frozenset({Part.STREAM}),
     ),
     Fault(
@@ -172,14 +185,15 @@ FAULTS: tuple[Fault, ...] = (
         told="somebody suspends the stream",
         inject=streams.stopped,
         sets_off=(Alert("StreamDown"),),
-        may_set_off=HELD_UP,
+        may_set_off=OUTAGE,
         breaks=frozenset({Part.STREAM}),
     ),
     Fault(
         told="the broker is killed (kill -9)",
         inject=kafka.killed,
         sets_off=(Alert("KafkaBrokerDown"),),
-        may_set_off=OUTAGE,
+        # It answers Prometheus before it has opened its logs.
+        may_set_off=(Alert("MetricsMissing", {"series": "kafka_log_Log_Value"}), *OUTAGE),
         breaks=frozenset({Part.KAFKA, Part.STREAM}),
     ),
     Fault(
@@ -194,7 +208,7 @@ FAULTS: tuple[Fault, ...] = (
         told="the same, of a topic that asks for two copies",
         inject=kafka.too_few_copies,
         sets_off=(Alert("KafkaUnderMinIsr"),),
-        may_set_off=HELD_UP,
+        may_set_off=(Alert("KafkaUnderReplicated"), *HELD_UP),
         needs=frozenset({Part.KAFKA}),
         breaks=A_BROKER_HANGS,
     ),

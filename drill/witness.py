@@ -11,6 +11,8 @@ import httpx
 from local.monitoring import Monitoring, notifications
 
 Labels = Mapping[str, str]
+# Also of a machine that stands still for a while.
+ANSWER_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,17 @@ class Witness:
         self._prometheus = f"{monitoring.prometheus.url}/api/v1/alerts"
         self._alertmanager = f"{monitoring.alertmanager.url}/api/v2/alerts"
         self._file = monitoring.receiver.file
+        # One for all: each takes longer to make than to be answered, and many threads look several times a second.
+        self._client = httpx.Client(trust_env=False, timeout=ANSWER_SECONDS)
 
     def look(self, since: float) -> Sight:
-        alerts = _ask(self._prometheus)["data"]["alerts"]
+        alerts = self._ask(self._prometheus)["data"]["alerts"]
         firing = [alert["labels"] for alert in alerts if alert["state"] == "firing"]
         return Sight(time.time(), firing, self.held_back(), self.told(since))
 
     def held_back(self) -> dict[str, list[Labels]]:
         try:
-            alerts = _ask(self._alertmanager)
+            alerts = self._ask(self._alertmanager)
         except httpx.TransportError:
             # It is what is broken.
             return {}
@@ -66,11 +70,10 @@ class Witness:
         """What was told since then (Unix seconds)."""
         return [each for each in map(_notification, notifications.told(self._file)) if each.at >= since]
 
+    def _ask(self, url: str) -> Any:  # noqa: ANN401 - JSON
+        return self._client.get(url).raise_for_status().json()
+
 
 def _notification(line: Mapping[str, Any]) -> Notification:
     at = datetime.fromisoformat(line["time"]).timestamp()
     return Notification(at, line["receiver"], line["status"] == "firing", line["labels"])
-
-
-def _ask(url: str) -> Any:  # noqa: ANN401 - JSON
-    return httpx.get(url, trust_env=False, timeout=10).raise_for_status().json()

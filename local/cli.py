@@ -20,7 +20,7 @@ from local.progress import Steps
 
 # Of all that is drawn: the default of `tillstream stores simulate`, too, so that both know the same stores.
 SEED = 1
-STOP_SECONDS = 150
+STOP_SECONDS = 300
 UP_DIRECTORY = LOCAL / "up"
 DEMO_DIRECTORY = LOCAL / "demo"
 REPLAY_SECONDS = 50

@@ -44,8 +44,8 @@ from topics.watermarks import watermarks
 
 STREAMS = ("ingest", "rollup")
 DAGS = ("export", "verify_lake", "reconcile_day", "validate_lake")
-CATCH_UP_SECONDS = 240
-END_SECONDS = 180
+CATCH_UP_SECONDS = 600
+END_SECONDS = 300
 DAG_SECONDS = 600
 # A run takes minutes; but each scrape and each look costs processor time that the streams need.
 PACE = Pace(scrape_seconds=5, look_factor=10)

@@ -21,7 +21,8 @@ from local.monitoring.prometheus import query
 from orchestration.manifests import streams
 from topics.settings import KafkaSettings
 
-TIMEOUT_SECONDS = 5
+# A busy machine takes a while to greet; what does not run refuses at once.
+TIMEOUT_SECONDS = 20
 # After so long without the watchdog, the alarm outside the cluster goes off (terraform/modules/paging).
 WATCHDOG_SECONDS = 300
 Check = Callable[[Platform, Part], tuple[bool, str]]
@@ -125,7 +126,8 @@ def _prometheus(_: Platform, part: Part) -> tuple[bool, str]:
 
 def _notifications(_: Platform, part: Part) -> tuple[bool, str]:
     """The watchdog speaks through all of alerting; its silence is what an alarm outside would hear."""
-    newest = max((line["time"] for line in told(Path(part.address)) if line["receiver"] == "watchdog"), default=None)
+    lines = told(Path(part.address))
+    newest = max((line["time"] for line in lines if line["receiver"] == "watchdog"), default=None)
     if newest is None:
         return False, "the watchdog has not spoken yet"
     seconds = (datetime.now(UTC) - datetime.fromisoformat(newest)).total_seconds()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from drill.scene import Scene, frozen
+from drill.scene import DAG_SECONDS, Scene, frozen
 
 STREAM = "rollup"
 
@@ -20,7 +20,9 @@ def stream_given_up(scene: Scene) -> Iterator[None]:
     applications = scene.stack.applications
     with scene.airflow.client() as client:
         client.trigger(f"stream_{STREAM}")
-    scene.patience.await_(lambda: not applications.get(STREAM)["spec"]["suspend"], 120, f"Airflow starts {STREAM}")
+    scene.patience.await_(
+        lambda: not applications.get(STREAM)["spec"]["suspend"], DAG_SECONDS, f"Airflow starts {STREAM}"
+    )
     applications.suspend(STREAM)
     # Nothing is to be mended: the run has ended, and the stream rests as it did before.
     yield

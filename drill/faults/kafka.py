@@ -12,6 +12,7 @@ from drill.second_broker import NODE_ID, SecondBroker
 from drill.waiting import meanwhile
 from topics.settings import KafkaSettings
 
+JOINS_SECONDS, ANSWER_SECONDS = 300, 60
 # As often as a client tries to log in again.
 TRY_AGAIN_MS = 500
 
@@ -71,16 +72,18 @@ def _topic_on(scene: Scene, nodes: list[int], configuration: Mapping[str, str]) 
     """A topic of one partition on these nodes, one of which is a second broker that is gone afterwards."""
     name, admin = "drill", scene.stack.broker.admin()
     with SecondBroker(scene.stack.broker, scene.directory / "second-broker") as second:
-        scene.patience.await_(lambda: NODE_ID in admin.list_topics(timeout=10).brokers, 60, "a second broker")
+        scene.patience.await_(
+            lambda: NODE_ID in admin.list_topics(timeout=ANSWER_SECONDS).brokers, JOINS_SECONDS, "a second broker"
+        )
         topic = NewTopic(name, num_partitions=1, replica_assignment=[nodes], config=dict(configuration))
         admin.create_topics([topic])[name].result()
         try:
-            scene.patience.await_(lambda: _in_sync(admin, name) == len(nodes), 60, "a topic on both brokers")
+            scene.patience.await_(lambda: _in_sync(admin, name) == len(nodes), JOINS_SECONDS, "a topic on both brokers")
             yield second
         finally:
             admin.delete_topics([name])[name].result()
 
 
 def _in_sync(admin: AdminClient, topic: str) -> int:
-    partitions = admin.list_topics(topic, timeout=10).topics[topic].partitions
+    partitions = admin.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic].partitions
     return len(partitions[0].isrs) if partitions else 0

@@ -3,9 +3,10 @@
 import io
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
@@ -19,6 +20,8 @@ from local.monitoring.exporter import LakeExporter
 # The rule allows 5,000, and one in each partition is not too many.
 OBJECTS = 5_002
 ENDED = timedelta(days=10)
+# Not before its imports are done: until then it would be one that does not answer.
+ANSWERS_SECONDS = 300
 
 
 @contextmanager
@@ -34,10 +37,13 @@ def checkpoint_denied(scene: Scene) -> Iterator[None]:
     # Of a feed that may wait for a while.
     register = scene.stores.register(store_id, TOTALS)
     with scene.still():
-        with scene.denied("spark-ingest", "s3:PutObject", bucket="checkpoints"):
-            scene.stores.send(store_id, [register.message(total_of(0))])
-            yield
-        scene.restart_ingest()
+        try:
+            with scene.denied("spark-ingest", "s3:PutObject", bucket="checkpoints"):
+                # Of an hour ago: of what came in since the newest judgement somebody would miss the next one.
+                scene.stores.send(store_id, [register.message(total_of(0), datetime.now(UTC) - timedelta(hours=1))])
+                yield
+        finally:
+            scene.restart_ingest()
 
 
 @contextmanager
@@ -48,6 +54,7 @@ def throttled(scene: Scene) -> Iterator[None]:
         exporter = LakeExporter(scene.directory / "logs" / "throttled.log", variables, PACE)
         exporter.start()
         try:
+            scene.patience.await_(lambda: _answers(exporter.address), ANSWERS_SECONDS, "an answer of a second exporter")
             with scene.watched(exporter.address, job="lake-exporter"):
                 yield
         finally:
@@ -81,3 +88,9 @@ def small_objects(scene: Scene) -> Iterator[None]:
         yield
     finally:
         scene.tables.table(name).delete(f"dt = '{dt}'")
+
+
+def _answers(address: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"http://{address}/metrics", trust_env=False).is_success
+    return False

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 REGION = "us-east-1"
 # Names a file that is to hold which role asked S3 for what.
 RECORD = "TILLSTREAM_AWS_RECORD"
-LOCK_OUT_SECONDS = 60
+LOCK_OUT_SECONDS = 120
 POLL_SECONDS = 0.05
 ROOT = Path(__file__).resolve().parents[2]
 # A truststore of public certificates keeps no secret; Java's format wants a password nevertheless.

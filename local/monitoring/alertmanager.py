@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -108,7 +109,8 @@ def await_ready(process: processes.Popen, url: str, log: Path) -> None:
     """Return when the program answers there. Raise StackError where it ends, or does not in time."""
     transport = httpx.HTTPTransport(retries=0)
     with httpx.Client(transport=transport, timeout=2) as client:
-        for _ in range(START_SECONDS * 10):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
             if process.poll() is not None:
                 raise StackError(f"It ended while starting; nothing else was touched. {processes.end_of_log(log)}")
             with suppress(httpx.TransportError):

@@ -14,7 +14,7 @@ SEVERITIES = {"StreamDown": "page", "LagGrowing": "ticket", "Watchdog": "watchdo
 
 def story(*alerts: Alert, named: str = "a fault", **options: Any) -> Story:
     fault = Fault(named, lambda _: nullcontext(), alerts, **options)
-    return Story(fault, Story.of(fault, SEVERITIES).rows, began=100, broken=110)
+    return Story(fault, Story.of(fault, SEVERITIES).rows, began=100, broken=110, fired_before=100)
 
 
 def told(at: float, labels: dict[str, str], *, firing: bool = True, receiver: str = "oncall") -> Notification:
@@ -128,3 +128,32 @@ def test_what_may_follow_is_no_stranger_for_a_while():
     seen.ended = 140
     assert strangers([seen], [told(120, LAG), told(140 + AFTERMATH_SECONDS, LAG)], []) == []
     assert len(strangers([seen], [told(141 + AFTERMATH_SECONDS, LAG)], [])) == 1
+
+
+def test_what_a_fault_must_set_off_may_follow_from_it_too():
+    """An alert that fires once more after its fault is over is no stranger, where it is also one that may follow."""
+    seen = story(Alert("StreamDown", {"feed": "a"}), may_set_off=(Alert("StreamDown"),))
+    seen.ended = 140
+    assert strangers([seen], [told(150, FEED)], []) == []
+
+
+def test_a_fault_that_went_wrong_explains_what_comes_too_late():
+    """What was not told in time, and then was, casts no doubt on those beside it."""
+    seen, other = story(Alert("StreamDown")), story(Alert("LagGrowing"), named="another")
+    seen.ended, other.ended = 140, 160
+    assert strangers([seen, other], [told(150, FEED)], []) == [Stranger("StreamDown{a}", 150, [other])]
+    seen.problems.append("DrillError: Not within 60 s: StreamDown fires.")
+    assert strangers([seen, other], [told(150, FEED)], []) == []
+
+
+def test_a_fault_begins_when_nothing_of_an_earlier_one_lingers():
+    """Whoever was told that an alert fires is not told again until they were told that it has resolved. Where that
+    was held back nobody ever is, so a fault does not wait for it for ever.
+    """
+    seen = story(Alert("StreamDown"), follows=(Alert("LagGrowing"),))
+    assert seen.lingers(sight(120, FEED, notes=[told(110, FEED)])) == ["StreamDown"]
+    assert seen.lingers(sight(130, notes=[told(110, FEED), told(115, LAG), told(125, LAG, firing=False)])) == [
+        "StreamDown"
+    ]
+    assert seen.lingers(sight(131, notes=[told(110, FEED), told(131, FEED, firing=False)])) == []
+    assert seen.lingers(sight(120 + AFTERMATH_SECONDS, notes=[told(110, FEED)])) == []

@@ -19,6 +19,11 @@ def test_every_alert_is_drilled():
     assert {alert.name for fault in FAULTS for alert in fault.alerts} == RULES.keys()
 
 
+def test_what_may_follow_is_an_alert():
+    """What a fault may set off is an alert of alerts/: a name that nobody has explains nothing."""
+    assert {alert.name for fault in FAULTS for alert in fault.may_set_off} <= RULES.keys()
+
+
 def test_an_alert_has_one_fault():
     """No two faults set off the same alert with the same labels: what is seen is one fault's or the other's."""
     times = Counter((alert.name, tuple(sorted(alert.labels.items()))) for fault in FAULTS for alert in fault.alerts)

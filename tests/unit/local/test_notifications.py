@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.monitoring.notifications import Receiver
+from local.monitoring.notifications import Receiver, told
 
 ALERT = {
     "status": "firing",
@@ -61,3 +61,12 @@ def test_what_was_told_before_stays(receiver: Receiver):
         again.stop()
     assert len(receiver.file.read_text().splitlines()) == 2
     assert receiver.file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_line_that_is_being_written_is_read_next_time(tmp_path: Path):
+    """Whoever reads while the receiver writes gets the whole lines, and that one as soon as it has ended."""
+    file = tmp_path / "notifications.jsonl"
+    file.write_text('{"receiver": "oncall"}\n{"receiver": "tick', encoding="utf-8")
+    assert told(file) == [{"receiver": "oncall"}]
+    file.write_text('{"receiver": "oncall"}\n{"receiver": "tickets"}\n', encoding="utf-8")
+    assert len(told(file)) == 2
