@@ -33,7 +33,7 @@ SILENCE_SECONDS, LAST_WORD_SECONDS = short(300), 5
 FAILURES = (TillstreamError, KafkaException, DeltaError, BotoCoreError, ClientError, httpx.HTTPError, OSError)
 # The longest `for` is five minutes of this clock, and the longest pause of a route more than one; and a single scrape
 # that is not answered in time has the five minutes begin anew.
-PATIENCE_SECONDS = 1200.0
+PATIENCE_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
