@@ -25,7 +25,7 @@ from drill.report import data, table
 from drill.runner import FAILURES, Outcome, Runner
 from drill.scene import Scene
 from drill.table import FAULTS
-from drill.waiting import said
+from local.beside import said
 from local.environment import LOCAL
 from local.monitoring.alertmanager import routes
 from local.monitoring.rules import ALERTS

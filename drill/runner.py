@@ -22,7 +22,8 @@ from drill.model import Fault
 from drill.pace import short
 from drill.scene import Scene
 from drill.story import Story, Stranger, strangers
-from drill.waiting import POLL_SECONDS, said
+from drill.waiting import POLL_SECONDS
+from local.beside import said
 
 SIDE_BY_SIDE = 8
 # Fires as long as somebody looks.

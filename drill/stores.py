@@ -17,7 +17,8 @@ from contracts.events import STORE_WIDE_REGISTER
 from contracts.signing import store_key
 from drill.pace import short
 from drill.registers import HEARTBEAT, OPERATIONS, Register
-from drill.waiting import DrillError, Patience, meanwhile, said
+from drill.waiting import DrillError, Patience
+from local.beside import meanwhile, said
 from local.stack import Stack
 from stores.keys import read_master_key
 from stores.metrics import StoreMetrics

@@ -28,6 +28,7 @@ from lake.tables import DeltaTables
 from local import processes
 from local.airflow.server import Airflow
 from local.applications import Applications
+from local.beside import meanwhile
 from local.environment import StackError
 from local.findings import look
 from local.lifecycle import State
@@ -82,7 +83,7 @@ def run(
         Stack(directory, steps, replay.seed, with_airflow=with_airflow, monitoring=monitoring) as stack,
         ThreadPoolExecutor(1, "fleet") as pool,
         Fleet(directory, replay, steps) as fleet,
-        MemorySampler(lambda: {fleet.pid: "fleet of stores", **stack.pids()}) as memory,
+        meanwhile((memory := MemorySampler(lambda: {fleet.pid: "fleet of stores", **stack.pids()})).run),
     ):
         preparing = pool.submit(fleet.prepare)
         stack.start()

@@ -5,8 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import psutil
@@ -18,24 +16,16 @@ OTHERS = "set-up and proof"
 
 
 class MemorySampler:
-    """A context manager that samples in a thread. `names` gives the parts by their process ids."""
+    """`run` samples, beside what is measured. `names` gives the parts by their process ids."""
 
     def __init__(self, names: Callable[[], Mapping[int, str]]) -> None:
         self._names = names
         self._began = time.monotonic()
         self._samples: list[tuple[float, dict[str, int]]] = []
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stopped.set()
-        self._thread.join()
+    def run(self, stop: threading.Event) -> None:
+        while not stop.wait(EVERY_SECONDS):
+            self._samples.append((time.monotonic() - self._began, self._sample()))
 
     def measured(self) -> Memory:
         """All samples until now."""
@@ -45,10 +35,6 @@ class MemorySampler:
             np.array([second for second, _ in samples]),
             {name: np.array([sample.get(name, 0) for _, sample in samples], dtype=np.int64) for name in parts},
         )
-
-    def _run(self) -> None:
-        while not self._stopped.wait(EVERY_SECONDS):
-            self._samples.append((time.monotonic() - self._began, self._sample()))
 
     def _sample(self) -> dict[str, int]:
         this = psutil.Process()

@@ -8,7 +8,7 @@ from typing import Any
 
 from drill.registers import FRIDGE, INVENTORY, MOVEMENT, OPERATIONS, RECEIPT, RECEIPTS, Register
 from drill.scene import Scene
-from drill.waiting import meanwhile
+from local.beside import meanwhile
 
 EVERY_SECONDS = 1.0
 # A batch that the stream has taken is made up for at once, or fewer messages would wait.

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from drill.scene import Scene, frozen
 from drill.second_broker import NODE_ID, SecondBroker
-from drill.waiting import meanwhile
+from local.beside import meanwhile
 from topics.settings import KafkaSettings
 
 JOINS_SECONDS, ANSWER_SECONDS = 300, 60

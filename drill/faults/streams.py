@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from drill.pace import short
 from drill.scene import Scene, frozen
-from drill.waiting import meanwhile
+from local.beside import meanwhile
 
 # The rule asks for more than two new starts, and the runner starts a driver again five times.
 KILLS = 3

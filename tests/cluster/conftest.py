@@ -3,16 +3,18 @@
 import json
 import shutil
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from local.authority import Authority
 from local.aws.account import Account
 from local.aws.provision import Provisioning
+from local.beside import meanwhile
 from local.files import write_private
+from tests.support import hands
 from tests.support.argo_cd import ArgoCD, Watch, await_settled
 from tests.support.cluster import ISSUER, Cluster
-from tests.support.hands import Hands
 from tests.support.platform import Cloud
 from tests.support.repository import Repository
 from tests.support.waiting import wait_for
@@ -50,8 +52,10 @@ def bootstrapped(tmp_path_factory: pytest.TempPathFactory, repository: Repositor
 @pytest.fixture(scope="session")
 def history(bootstrapped: Cluster, repository: Repository) -> Iterator[Watch]:
     """The second apply, of the root, and what happened until everything that follows from it was settled."""
-    with ArgoCD(bootstrapped), Hands(bootstrapped):
-        with Watch(bootstrapped) as watch:
+    with ArgoCD(bootstrapped), meanwhile(partial(hands.report, bootstrapped)):
+        watch = Watch(bootstrapped)
+        watch.begin()
+        with meanwhile(watch.follow):
             bootstrapped.apply(repository.render(f"argocd/overlays/{ENVIRONMENT}/root"))
             await_settled(bootstrapped, SYNC_SECONDS)
         yield watch

@@ -1,7 +1,7 @@
 """Argo CD syncs this very repository: in order, healing, pruning, and leaving to Airflow what is Airflow's.
 
 What is stood in for: the charts named by `Repository.stand_ins` (their kinds are the real ones, their workloads are
-not there), who would answer the charts' webhooks, and who would run pods or fetch secrets (`Hands`). All else is as on
+not there), who would answer the charts' webhooks, and who would run pods or fetch secrets (`hands`). All else is as on
 EKS.
 """
 

@@ -110,30 +110,24 @@ class ArgoCD:
 
 
 class Watch:
-    """Every event of the Applications from now on, in the order in which the API server has them. Use it as a context
-    manager.
-    """
+    """Every event of the Applications since `begin`, in the order in which the API server has them."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._events: list[tuple[str, Manifest]] = []
         self._version = ""
-        self._ended = threading.Event()
-        self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
         wait_for(self._begin, READY_SECONDS, "a watch over the Applications", POLL_SECONDS)
-        self._thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
-        if self._failure and error is None:
-            raise self._failure
+    def follow(self, stop: threading.Event) -> None:
+        """Take down what happens. Raise where something was missed: a history with a gap proves nothing."""
+        with self._cluster.client() as client:
+            while not stop.is_set():
+                # An answer that breaks off is asked for again from where it did.
+                with suppress(httpx.TransportError), client.stream("GET", APPLICATIONS, params=self._query()) as answer:
+                    answer.raise_for_status()
+                    self._take(answer)
 
     def events(self) -> Sequence[tuple[str, Manifest]]:
         return tuple(self._events)
@@ -152,20 +146,6 @@ class Watch:
 
     def _query(self) -> dict[str, str]:
         return {"watch": "true", "resourceVersion": self._version, "timeoutSeconds": "1"}
-
-    def _run(self) -> None:
-        try:
-            self._follow()
-        except Exception as error:  # noqa: BLE001 - whatever it is: a history with a gap proves nothing
-            self._failure = error
-
-    def _follow(self) -> None:
-        with self._cluster.client() as client:
-            while not self._ended.is_set():
-                # An answer that breaks off is asked for again from where it did.
-                with suppress(httpx.TransportError), client.stream("GET", APPLICATIONS, params=self._query()) as answer:
-                    answer.raise_for_status()
-                    self._take(answer)
 
     def _take(self, answer: httpx.Response) -> None:
         """Add the events of one answer, and remember where the next one begins."""

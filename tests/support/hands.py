@@ -3,8 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -17,49 +16,34 @@ UNTOUCHED = "runtimes"
 Status = dict[str, Any]
 
 
-class Hands:
+def report(cluster: Cluster, stop: threading.Event) -> None:
     """Pods are up, jobs complete, secrets and certificates come, streams do what their `suspend` says.
 
-    Nothing else is touched: whether an object may exist, and what it says, is not theirs. Use it as a context manager.
+    Nothing else is touched: whether an object may exist, and what it says, is not decided here.
     """
+    with cluster.client() as client:
+        while not stop.wait(POLL_SECONDS):
+            # Where the API server was too busy to answer, the next look tells: nobody else does this work.
+            with suppress(httpx.TransportError):
+                for path, status in STATUS.items():
+                    _report_of(client, path, status)
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._report, name="hands", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+def _report_of(client: httpx.Client, path: str, status: Callable[[Manifest], Status]) -> None:
+    answer = client.get(path)
+    # A kind that is not there yet is nobody's error.
+    for found in answer.json().get("items", []) if answer.status_code == 200 else []:
+        if found["metadata"].get("namespace") == UNTOUCHED:
+            continue
+        if not status(found).items() <= found.get("status", {}).items():
+            _write(client, path, found["metadata"], status(found))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
 
-    def _report(self) -> None:
-        with self._cluster.client() as client:
-            while not self._ended.wait(POLL_SECONDS):
-                # Where the API server was too busy to answer, the next look tells: nobody else does this work.
-                with suppress(httpx.TransportError):
-                    for path, status in STATUS.items():
-                        self._report_of(client, path, status)
-
-    def _report_of(self, client: httpx.Client, path: str, status: Callable[[Manifest], Status]) -> None:
-        answer = client.get(path)
-        # A kind that is not there yet is nobody's error.
-        for found in answer.json().get("items", []) if answer.status_code == 200 else []:
-            if found["metadata"].get("namespace") == UNTOUCHED:
-                continue
-            if not status(found).items() <= found.get("status", {}).items():
-                self._write(client, path, found["metadata"], status(found))
-
-    def _write(self, client: httpx.Client, path: str, metadata: Manifest, status: Status) -> None:
-        group, _, plural = path.rpartition("/")
-        inside = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-        # It may be gone by now, or changed: the next look tells.
-        client.patch(f"{group}{inside}/{plural}/{metadata['name']}/status", json={"status": status}, headers=MERGE)
+def _write(client: httpx.Client, path: str, metadata: Manifest, status: Status) -> None:
+    group, _, plural = path.rpartition("/")
+    inside = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
+    # It may be gone by now, or changed: the next look tells.
+    client.patch(f"{group}{inside}/{plural}/{metadata['name']}/status", json={"status": status}, headers=MERGE)
 
 
 def _deployment(found: Manifest) -> Status:
