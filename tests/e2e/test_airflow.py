@@ -67,7 +67,11 @@ class Story:
         return int(self.stack.applications.get("ingest")["status"].get("driverInfo", {}).get("pid") or 0)
 
     def await_state(self, *wanted: State) -> None:
-        wait_for(lambda: self.stack.applications.state("ingest") in wanted, STATE_SECONDS, f"ingest to be {wanted}")
+        wait_for(
+            lambda: self.stack.applications.state("ingest") in wanted,
+            STATE_SECONDS,
+            lambda: f"ingest to be {wanted}: {self.stack.applications.get('ingest')['status']}",
+        )
 
     def await_another_driver(self, than: int) -> int:
         """The driver that has come in the place of another one, once it runs."""

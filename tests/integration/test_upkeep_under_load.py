@@ -89,7 +89,9 @@ def test_redrive_beside_the_stream(platform: Platform):
     # The driver of before is outrun as soon as it has something to decide; the messages come again, and are duplicates.
     platform.send(RECEIPTS, refused)
     wait_for(
-        lambda: run.process.poll() is not None, 300, f"the end of the driver that was sealed: {run.said()[-2000:]}"
+        lambda: run.process.poll() is not None,
+        300,
+        lambda: f"the end of the driver that was sealed: {run.said()[-2000:]}",
     )
     following = platform.start([RECEIPTS])
     platform.wait_until_in_lake(following, [RECEIPTS])

@@ -228,7 +228,7 @@ def test_a_failed_query_is_counted_before_its_driver_ends(watched: Watched) -> N
         platform.send(RECEIPTS, Till(register_id="3").messages(1))
         stream = Watched(platform, {"stream": watched.urls["stream"]})
         failures = "tillstream_stream_failures_total"
-        wait_for(lambda: stream.value(failures, feed=RECEIPTS, kind="s3_denied"), 300, run.said()[-2000:])
-        assert run.wait(300) == 1
+        wait_for(lambda: stream.value(failures, feed=RECEIPTS, kind="s3_denied"), 300, lambda: run.said()[-2000:])
+        assert run.wait() == 1
     finally:
         iam.delete_role_policy(RoleName="spark-ingest", PolicyName="denied")

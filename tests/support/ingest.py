@@ -148,10 +148,10 @@ class Platform:
             assert run.process.poll() is None, run.said()
             return all(self.found(feed).keys() >= offsets.keys() for feed, offsets in sent.items())
 
-        try:
-            wait_for(arrived, timeout_seconds, f"all offsets of {', '.join(sent)} in the lake")
-        except TimeoutError as error:
-            raise TimeoutError(f"{error}: {run.said()[-3000:]}") from error
+        def missing() -> str:
+            return f"all offsets of {', '.join(sent)} in the lake: {run.said()[-3000:]}"
+
+        wait_for(arrived, timeout_seconds, missing)
 
     def transaction(self, feed: str, generation: int = 1) -> int | None:
         """The newest batch that the feed's parent table has."""
