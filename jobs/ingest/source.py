@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name all of Spark's users know
 
 from jobs.errors import RangePlanChanged
@@ -57,6 +57,14 @@ def messages(
         startingOffsets=json.dumps({topic: {str(p): o for p, o in sorted(starting_offsets.items())}}),
         **options,
     )
-    return reader.load().select(
-        "partition", "offset", "timestamp", "key", "value", "headers", F.current_timestamp().alias("batch_time")
-    )
+    batch_time = _evaluated(F.current_timestamp()).alias("batch_time")
+    return reader.load().select("partition", "offset", "timestamp", "key", "value", "headers", batch_time)
+
+
+def _evaluated(value: Column) -> Column:
+    """The same value, of an expression that Spark evaluates row by row instead of generating code for it.
+
+    The time of a batch would stand in its code as a literal, so that each batch would have its code generated, loaded
+    and compiled anew.
+    """
+    return F.transform(F.array(value), lambda same: same)[0]

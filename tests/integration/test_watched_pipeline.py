@@ -6,6 +6,7 @@ receipts, broken ones and one twice.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -214,6 +215,24 @@ def test_the_exporter_says_what_is_in_the_lake(watched: Watched) -> None:
     assert watched.value("tillstream_store_heartbeat_timestamp_seconds", store_id="330")
     assert watched.value("tillstream_store_reported_outbox_depth", store_id="330") == 7
     assert watched.value("tillstream_exporter_look_failures_total") == 0
+
+
+def test_the_next_batch_runs_the_code_of_the_one_before(watched: Watched) -> None:
+    """What Spark generates and compiles for a feed's first batch serves all others, whatever their time."""
+    platform = watched.platform
+    compiled = codes_compiled(platform)
+    assert compiled > 0
+    platform.send(RECEIPTS, Till(register_id="4").messages(1))
+    platform.wait_until_in_lake(platform.runs[-1], [RECEIPTS])
+    assert codes_compiled(platform) == compiled
+
+
+def codes_compiled(platform: Platform) -> float:
+    """How often the driver's Spark has compiled code that it had generated."""
+    with urllib.request.urlopen(platform.spark_url, timeout=60) as answer:  # noqa: S310 - of this machine
+        text = answer.read().decode()
+    [count] = re.findall(r"^\S+CodeGenerator_compilationTime_Count\S* (\S+)$", text, re.MULTILINE)
+    return float(count)
 
 
 def test_a_failed_query_is_counted_before_its_driver_ends(watched: Watched) -> None:

@@ -60,6 +60,8 @@ class Platform:
     runs: list[Run] = field(default_factory=list)
     metrics_url: str = ""
     """Where the driver that was started last serves its metrics."""
+    spark_url: str = ""
+    """Where Spark itself serves those of that driver."""
 
     def send(self, feed: str, messages: Iterable[Message], store: str = "330") -> None:
         """Send under a store's certificate; returns when the broker has them."""
@@ -80,6 +82,7 @@ class Platform:
         machine = Machine(self.directory, {"platform": {}}, {spec["driver"]["serviceAccount"]: self.environment})
         made = submission(manifest, machine)
         self.metrics_url = f"http://{made.environment[METRICS]}/metrics"
+        self.spark_url = f"http://127.0.0.1:{made.ui_port}/metrics/prometheus"
         command = [str(script) if script and part.endswith("__main__.py") else part for part in made.command]
         log = self.directory / f"driver-{len(self.runs)}.log"
         with log.open("wb") as output:
