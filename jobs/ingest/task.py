@@ -3,7 +3,7 @@
 import gc
 import pickle
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -32,6 +32,8 @@ from lake.tables import DeltaTables
 
 RESULT_SCHEMA = "result binary"
 _MILLISECONDS = pa.timestamp("ms", "UTC")
+# Messages: more take room, fewer take time.
+_DECODED_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class IngestTask:
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         worker = _worker()
-        chunks = [pa.Table.from_batches([batch]) for batch in batches if len(batch)]
+        chunks = list(_gathered(batches))
         if not chunks:
             return
         stores = worker.stores(self._stores.value)
@@ -117,6 +119,20 @@ class Worker:
             kept = KeptRows(self._store, self._tables, contract.parent.name)
             self._sorters[contract.feed] = Sorter(Decoder(contract), self._signatures, kept.find)
         return self._sorters[contract.feed]
+
+
+def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Spark's batches as larger ones: what costs Spark least is small for the decoder."""
+    gathered: list[pa.RecordBatch] = []
+    waiting = 0
+    for batch in batches:
+        gathered.append(batch)
+        waiting += len(batch)
+        if waiting >= _DECODED_AT_ONCE:
+            yield pa.Table.from_batches(gathered).combine_chunks()
+            gathered, waiting = [], 0
+    if waiting:
+        yield pa.Table.from_batches(gathered).combine_chunks()
 
 
 def offset_range(plan: BatchPlan, chunks: list[pa.Table]) -> OffsetRange:
