@@ -11,9 +11,9 @@ from jobs.errors import RangePlanChanged
 from topics.settings import KafkaSettings
 
 TUNABLE: Final = ("maxOffsetsPerTrigger", "minOffsetsPerTrigger", "maxTriggerDelay")
-# After every poll Spark asks the broker for the topic's first and its last offset. That is worth a whole fetch, but not
-# the 500 messages that a poll hands out by default.
-_POLL: Final = {"kafka.max.poll.records": "1000000"}
+# After every poll Spark asks the broker for the topic's first and its last offset: too often with the 500 messages that
+# a poll hands out by default. With all of a fetch, thousands of messages are in use whenever garbage is collected.
+POLL: Final = {"kafka.max.poll.records": "2000"}
 SPLITS_RANGES: Final = ("minPartitions", "maxRecordsPerPartition")
 
 
@@ -49,7 +49,7 @@ def messages(
     """
     reader = spark.readStream.format("kafka").options(
         **settings.spark(),
-        **_POLL,
+        **POLL,
         subscribe=topic,
         includeHeaders="true",
         failOnDataLoss="true",
