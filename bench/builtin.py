@@ -14,6 +14,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name all of Spark's u
 from pyspark.sql.streaming.listener import StreamingQueryListener
 
 from jobs.ingest.session import open_session
+from jobs.ingest.source import POLL
 from lake.settings import LakeSettings
 from topics.settings import KafkaSettings
 
@@ -65,7 +66,7 @@ def main(topic: str, batch: str) -> None:
         messages = (
             spark.readStream.format("kafka")
             .options(**settings.spark(), subscribe=topic, startingOffsets="earliest", maxOffsetsPerTrigger=batch)
-            .option("groupIdPrefix", "spark-ingest")
+            .options(**POLL, groupIdPrefix="spark-ingest")
             .load()
         )
         (

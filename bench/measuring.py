@@ -15,8 +15,7 @@ from local import processes
 if TYPE_CHECKING:
     import subprocess
 
-# In the first half of the backlog a JVM still compiles, imports load, connections open: a stream that runs for weeks
-# is measured by the second one.
+# In the first half of the backlog a JVM still compiles, imports load, connections open.
 COLD_SHARE = 0.5
 WAIT_SECONDS = 1800
 
@@ -39,7 +38,10 @@ class Run:
     marks: tuple[Mark, ...]
 
     def _warm(self) -> tuple[Mark, Mark]:
-        return next(mark for mark in self.marks if mark.share >= COLD_SHARE), self.marks[-1]
+        """A stream that runs for weeks has neither a start nor an end, where a batch is small and the next one not
+        begun.
+        """
+        return next(mark for mark in self.marks if mark.share >= COLD_SHARE), self.marks[-2]
 
     @property
     def cpu_seconds_per_million(self) -> float:
@@ -60,8 +62,8 @@ class Run:
     @property
     def batch_seconds(self) -> float:
         """From one commit to the next, the median once warm."""
-        first, _ = self._warm()
-        times = [mark.seconds for mark in self.marks if mark.seconds >= first.seconds]
+        first, last = self._warm()
+        times = [mark.seconds for mark in self.marks if first.seconds <= mark.seconds <= last.seconds]
         gaps = sorted(later - earlier for earlier, later in pairwise(times))
         return gaps[len(gaps) // 2]
 

@@ -6,7 +6,6 @@ No signatures, no duplicates found, no commits: what is left when the promises a
 with half of the partitions, as Spark has two workers.
 """
 
-import io
 import multiprocessing
 import sys
 import time
@@ -14,12 +13,11 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from confluent_kafka import Consumer, Message, TopicPartition
 
 import contracts
 from contracts.decoding import Decoder, split
-from jobs.ingest.writing import by_partition
+from jobs.ingest.writing import by_partition, parquet
 from lake.objects import ObjectStore
 from lake.settings import LakeSettings
 from topics.settings import KafkaSettings
@@ -40,12 +38,15 @@ def main(topic: str, messages: int, batch: int) -> None:
     ]
     for worker in workers:
         worker.start()
-    read = lines = 0
+    read = lines = reports = 0
     while read < messages:
         got, of_lines = counts.get(timeout=300)
         read += got
         lines += of_lines
-        print(f"BENCH lines={lines}", flush=True)
+        reports += 1
+        # After each process's turn: between those, one is in the middle of what it has not told of yet.
+        if reports % PROCESSES == 0 or read >= messages:
+            print(f"BENCH lines={lines}", flush=True)
     time.sleep(600)  # Until the measuring parent has read the processes' times, and ends them.
 
 
@@ -75,10 +76,8 @@ def consume(topic: str, number: int, batch: int, counts: Counts) -> None:
             if name == "receipt_lines":
                 lines = len(table)
             for values, rows in by_partition(table, ("dt", "hour")):
-                sink = io.BytesIO()
-                pq.write_table(rows, sink, compression="zstd", compression_level=1)
                 folder = "/".join(f"{column}={value}" for column, value in values.items())
-                store.put(f"{name}/{folder}/{number}-{batches}.parquet", sink.getvalue())
+                store.put(f"{name}/{folder}/{number}-{batches}.parquet", parquet(rows))
         batches += 1
         counts.put((got, lines))
 

@@ -64,8 +64,8 @@ def by_partition(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[dict
         yield values, data.slice(start, end - start)
 
 
-def encode(name: str, values: dict[str, str], rows: pa.Table, offsets: OffsetRange) -> PendingObject:
-    """Serialise the rows of one partition. The same rows give the same bytes, and so the same name."""
+def parquet(rows: pa.Table) -> bytes:
+    """The rows as one Parquet file; the same rows give the same bytes."""
     sink = io.BytesIO()
     pq.write_table(
         rows,
@@ -75,7 +75,12 @@ def encode(name: str, values: dict[str, str], rows: pa.Table, offsets: OffsetRan
         use_dictionary=[name for name in rows.column_names if name not in _DISTINCT],
         write_statistics=list(present(rows.schema)),
     )
-    body = sink.getvalue()
+    return sink.getvalue()
+
+
+def encode(name: str, values: dict[str, str], rows: pa.Table, offsets: OffsetRange) -> PendingObject:
+    """Serialise the rows of one partition. The same rows give the same bytes, and so the same name."""
+    body = parquet(rows)
     path = names.object_path(
         values, offsets.topic_id, offsets.partition, first=offsets.first, last=offsets.last, body=body
     )

@@ -42,17 +42,26 @@ class Broker:
     """
 
     def __init__(
-        self, directory: Path, authority: Authority, more: Sequence[Listener] = (), metrics_port: int | None = None
+        self,
+        directory: Path,
+        authority: Authority,
+        more: Sequence[Listener] = (),
+        metrics_port: int | None = None,
+        *,
+        optimised: bool = False,
     ) -> None:
         """Take up the broker of this directory, or prepare a new one (a few seconds: its storage is formatted).
 
         `more`: ways in beside those of stores and workloads. `metrics_port`: serve its metrics there, as MSK does.
+        `optimised`: with Java's optimising compiler, which a broker that lives for minutes does not earn back; under
+        full load it takes a tenth of the time, as TLS is what it does most.
         """
         self.directory = directory
         self.authority = authority
         self.log_file = directory / "broker.log"
         self._more = more
         self._metrics_port = metrics_port
+        self._optimised = optimised
         self._process: processes.Popen | None = None
         self._ports_file = directory / "ports.json"
         if not self._ports_file.exists():
@@ -88,8 +97,7 @@ class Broker:
             "java",
             "-Xmx512m",
             "-XX:+UseSerialGC",
-            # A broker that lives for minutes does not earn back what the optimising compiler costs.
-            "-XX:TieredStopAtLevel=1",
+            *(() if self._optimised else ("-XX:TieredStopAtLevel=1",)),
             f"-Dlog4j2.configurationFile={self.directory / 'log4j2.properties'}",
             *(f"-D{name}={value}" for each in self._more for name, value in each.jvm.items()),
             *self._metrics_agent(),
