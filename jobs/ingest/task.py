@@ -58,7 +58,7 @@ class IngestTask:
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         worker = _worker()
-        chunks = list(_gathered(batches))
+        chunks = list(gathered(batches))
         if not chunks:
             return
         stores = worker.stores(self._stores.value)
@@ -121,18 +121,20 @@ class Worker:
         return self._sorters[contract.feed]
 
 
-def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Spark's batches as larger ones: what costs Spark least is small for the decoder."""
-    gathered: list[pa.RecordBatch] = []
-    waiting = 0
+def gathered(batches: Iterable[pa.RecordBatch], at_once: int = _DECODED_AT_ONCE) -> Iterator[pa.Table]:
+    """Spark's batches as larger ones, of `at_once` messages or somewhat more: what costs Spark least is small for the
+    decoder.
+    """
+    waiting: list[pa.RecordBatch] = []
+    messages = 0
     for batch in batches:
-        gathered.append(batch)
-        waiting += len(batch)
-        if waiting >= _DECODED_AT_ONCE:
-            yield pa.Table.from_batches(gathered).combine_chunks()
-            gathered, waiting = [], 0
-    if waiting:
-        yield pa.Table.from_batches(gathered).combine_chunks()
+        waiting.append(batch)
+        messages += len(batch)
+        if messages >= at_once:
+            yield pa.Table.from_batches(waiting).combine_chunks()
+            waiting, messages = [], 0
+    if messages:
+        yield pa.Table.from_batches(waiting).combine_chunks()
 
 
 def offset_range(plan: BatchPlan, chunks: list[pa.Table]) -> OffsetRange:
