@@ -3,10 +3,9 @@
 import io
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
@@ -16,6 +15,7 @@ from drill.scene import Scene
 from drill.slow_s3 import slow_s3
 from jobs.rollup.sales_per_minute import DEFINITION
 from local.monitoring.exporter import LakeExporter
+from local.probe import answers
 
 # The rule allows 5,000, and one in each partition is not too many.
 OBJECTS = 5_002
@@ -54,7 +54,9 @@ def throttled(scene: Scene) -> Iterator[None]:
         exporter = LakeExporter(scene.directory / "logs" / "throttled.log", variables, PACE)
         exporter.start()
         try:
-            scene.patience.await_(lambda: _answers(exporter.address), ANSWERS_SECONDS, "an answer of a second exporter")
+            scene.patience.await_(
+                lambda: answers(f"http://{exporter.address}/metrics"), ANSWERS_SECONDS, "an answer of a second exporter"
+            )
             with scene.watched(exporter.address, job="lake-exporter"):
                 yield
         finally:
@@ -88,9 +90,3 @@ def small_objects(scene: Scene) -> Iterator[None]:
         yield
     finally:
         scene.tables.table(name).delete(f"dt = '{dt}'")
-
-
-def _answers(address: str) -> bool:
-    with suppress(httpx.TransportError):
-        return httpx.get(f"http://{address}/metrics", trust_env=False).is_success
-    return False

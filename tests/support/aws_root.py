@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import httpx
 
 from local import processes
 from local.aws.account import ROOT, without_aws
 from local.aws.provision import one_init_at_a_time, terraform_without_aws
 from local.files import free_ports
+from local.probe import answers
 from tests.support.waiting import wait_for
 
 REGION = "eu-central-1"
@@ -68,7 +68,9 @@ def emulated_aws(directory: Path) -> Iterator[str]:
         directory=ROOT,
     )
     try:
-        wait_for(lambda: process.poll() is not None or _answers(endpoint), 300, "the emulator answers")
+        wait_for(
+            lambda: process.poll() is not None or answers(f"{endpoint}/moto-api/data.json"), 300, "the emulator answers"
+        )
         assert process.poll() is None, processes.end_of_log(log)
         client(endpoint, "s3").create_bucket(Bucket=STATES, CreateBucketConfiguration={"LocationConstraint": REGION})
         yield endpoint
@@ -155,11 +157,3 @@ def _given(variables: dict[str, object]) -> list[str]:
     return [
         f"-var={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in variables.items()
     ]
-
-
-def _answers(endpoint: str) -> bool:
-    try:
-        httpx.get(f"{endpoint}/moto-api/data.json", trust_env=False, timeout=60).raise_for_status()
-    except httpx.HTTPError:
-        return False
-    return True

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from local import processes
 from local.authority import Authority
 from local.files import free_ports, write_private
+from local.probe import answers
 from tests.support.manifests import KUSTOMIZE, ROOT, Manifest
 from tests.support.waiting import wait_for
 
@@ -84,7 +85,7 @@ class Cluster:
         server = self._authority.issue_server("kube-apiserver", ("127.0.0.1", "localhost", "kubernetes.default.svc"))
         self._spawn(parts, "etcd", self._etcd_command)
         # An API server gives up on an etcd that does not answer for a while.
-        wait_for(lambda: _answers(f"{self._etcd}/health"), READY_SECONDS, f"etcd: {self.directory / 'logs'}")
+        wait_for(lambda: answers(f"{self._etcd}/health"), READY_SECONDS, f"etcd: {self.directory / 'logs'}")
         self._spawn(
             parts,
             "kube-apiserver",
@@ -210,10 +211,3 @@ class Cluster:
             "current-context": "test",
         }
         write_private(file, yaml.safe_dump(config))
-
-
-def _answers(address: str) -> bool:
-    try:
-        return httpx.get(address, trust_env=False).status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
