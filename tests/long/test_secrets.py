@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local.beside import meanwhile
 from tests.support.leaks import Secrets, leaks
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(3600)]
@@ -21,7 +22,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(360
 def demo(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     """The directory of a demo that has ended, and a file with the command lines of every program it had started."""
     lines: set[str] = set()
-    ended = threading.Event()
     output = tmp_path / "output.log"
     command = [sys.executable, "-m", "tillstream.cli", "demo", "--keep", "--receipts", "2000", "--replay-seconds", "1"]
     with output.open("wb") as log:
@@ -32,7 +32,7 @@ def demo(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
             stderr=log,
         )
 
-    def watch() -> None:
+    def watch(ended: threading.Event) -> None:
         while not ended.wait(1):
             for each in psutil.Process().children(recursive=True):
                 try:
@@ -41,11 +41,8 @@ def demo(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
                     # It is over; who lives longer than a second is seen.
                     continue
 
-    watching = threading.Thread(target=watch)
-    watching.start()
-    code = process.wait()
-    ended.set()
-    watching.join()
+    with meanwhile(watch):
+        code = process.wait()
     assert code == 0, output.read_text()
     (tmp_path / "command-lines").write_text("\n".join(lines))
     yield tmp_path / "local" / "demo", tmp_path / "command-lines"
