@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,7 +19,6 @@ from prometheus_client import CollectorRegistry
 from contracts.partitioning import partition_for
 from contracts.signing import store_key, verify
 from local.authority import Authority
-from local.beside import meanwhile
 from local.files import free_ports
 from stores import sealing
 from stores.errors import SenderError
@@ -189,9 +189,15 @@ def test_graceful_stop_finishes_what_is_on_its_way(kafka: Kafka, tmp_path: Path)
 def test_run_sends_what_is_appended_meanwhile(kafka: Kafka, tmp_path: Path):
     """A running sender sees what the door appends, until it is stopped."""
     topic = kafka.new_topic()
-    with Outbox(tmp_path / "outbox.db", "330") as outbox, meanwhile(sender_of(outbox, kafka, topic).run):
+    stop = threading.Event()
+    with Outbox(tmp_path / "outbox.db", "330") as outbox:
+        running = threading.Thread(target=sender_of(outbox, kafka, topic).run, args=(stop,))
+        running.start()
         outbox.append_many(drafts(10))
         wait_for(lambda: outbox.depth() == 0, 120, "an empty outbox")
+        stop.set()
+        running.join(60)
+        assert not running.is_alive()
     assert len(read_all(kafka, topic)) == 10
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from pathlib import Path
 
 import click
@@ -11,7 +12,6 @@ from confluent_kafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
 from contracts.signing import store_key
-from local.beside import meanwhile
 from stores.authority import not_after
 from stores.cli import stores
 from stores.errors import SenderError
@@ -79,29 +79,33 @@ def test_renewed_while_sending(kafka: Kafka, tmp_path: Path):
     """A running sender takes up a renewed certificate: no restart, each message once and in order, the new end told."""
     topic = kafka.new_topic(partitions=1)
     login = certificate("issue", kafka, tmp_path / "stores", days=1)
-    metrics = StoreMetrics(CollectorRegistry())
+    metrics, stop = StoreMetrics(CollectorRegistry()), threading.Event()
 
     def told() -> float | None:
         return metrics.registry.get_sample_value(GAUGE, {"store_id": "330"})
 
     with Outbox(tmp_path / "outbox.db", "330") as outbox:
         sender = sender_of(outbox, kafka, login, topic, metrics)
-        with meanwhile(sender.run):
-            appended = outbox.append_many(drafts(500))
-            wait_for(lambda: sender.session, 120, "a producer")
-            first, ends = sender.session, not_after(login.certificate_file).timestamp()
-            assert told() == ends
-            assert certificate("renew", kafka, tmp_path / "stores", days=30) == login
-            renewed = not_after(login.certificate_file).timestamp()
-            assert renewed > ends
+        running = threading.Thread(target=sender.run, args=(stop,))
+        running.start()
+        appended = outbox.append_many(drafts(500))
+        wait_for(lambda: sender.session, 120, "a producer")
+        first, ends = sender.session, not_after(login.certificate_file).timestamp()
+        assert told() == ends
+        assert certificate("renew", kafka, tmp_path / "stores", days=30) == login
+        renewed = not_after(login.certificate_file).timestamp()
+        assert renewed > ends
 
-            def taken_up() -> bool:
-                appended.extend(outbox.append_many(drafts(50)))
-                return sender.session is not first and told() == renewed
+        def taken_up() -> bool:
+            appended.extend(outbox.append_many(drafts(50)))
+            return sender.session is not first and told() == renewed
 
-            wait_for(taken_up, 120, "a producer with the new certificate")
-            appended += outbox.append_many(drafts(500))
-            wait_for(lambda: outbox.depth() == 0, 120, "an empty outbox")
+        wait_for(taken_up, 120, "a producer with the new certificate")
+        appended += outbox.append_many(drafts(500))
+        wait_for(lambda: outbox.depth() == 0, 120, "an empty outbox")
+        stop.set()
+        running.join(60)
+        assert not running.is_alive()
     assert event_ids(kafka, topic) == appended
 
 
