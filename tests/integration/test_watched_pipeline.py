@@ -65,9 +65,7 @@ class Watched:
     def scrape(self) -> Samples:
         found: Samples = {}
         for url in self.urls.values():
-            with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - of this machine
-                text = answer.read().decode()
-            for family in text_string_to_metric_families(text):
+            for family in text_string_to_metric_families(served(url)):
                 for sample in family.samples:
                     found.setdefault(sample.name, {})[frozenset(sample.labels.items())] = sample.value
         return found
@@ -93,6 +91,12 @@ class Watched:
             and len(lags) == len(FEEDS)
             and not any(lags.values())
         )
+
+
+def served(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - of this machine
+        text: str = answer.read().decode()
+        return text
 
 
 @pytest.fixture(scope="module")
@@ -229,9 +233,8 @@ def test_the_next_batch_runs_the_code_of_the_one_before(watched: Watched) -> Non
 
 def codes_compiled(platform: Platform) -> float:
     """How often the driver's Spark has compiled code that it had generated."""
-    with urllib.request.urlopen(platform.spark_url, timeout=60) as answer:  # noqa: S310 - of this machine
-        text = answer.read().decode()
-    [count] = re.findall(r"^\S+CodeGenerator_compilationTime_Count\S* (\S+)$", text, re.MULTILINE)
+    pattern = r"^\S+CodeGenerator_compilationTime_Count\S* (\S+)$"
+    [count] = re.findall(pattern, served(platform.spark_url), re.MULTILINE)
     return float(count)
 
 
