@@ -12,6 +12,7 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import run_simple
+from werkzeug.wrappers import Response
 
 from tests.support.aws_emulator import acmpca, autoscaling, budgets, ec2, eks, msk, rds, s3
 
@@ -19,12 +20,21 @@ App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def one_at_a_time(app: App) -> App:
-    """Terraform asks for ten things at once; moto's models are not made for that."""
+    """Terraform asks for ten things at once; moto's models are not made for that.
+
+    On a busy machine a connection may end before its answer is read. Then the SDK asks again, under the same id, and
+    gets the answer that was lost: what it asked for has been made, and must not be made twice.
+    """
     turn = threading.Lock()
+    answers: dict[str, Response] = {}
 
     def serial(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        call = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
         with turn:
-            return app(environ, start_response)
+            answer = answers.get(call) or Response.from_app(app, environ, buffered=True)
+            if call:
+                answers[call] = answer
+            return answer(environ, start_response)
 
     return serial
 
