@@ -31,10 +31,11 @@ NOT_COPIED = (".terraform*", "*.py", "__pycache__")
 # It has no colours, and does not know the word.
 PULL = "state pull"
 
+# Five tries, as a busy machine loses answers (tests/support/aws_emulator); not 25, as some requests have none.
 OVERRIDE = """
 provider "aws" {
   s3_use_path_style           = true
-  max_retries                 = 2
+  max_retries                 = 5
   skip_credentials_validation = true
   skip_metadata_api_check     = true
 }

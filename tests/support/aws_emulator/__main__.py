@@ -22,8 +22,9 @@ App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 def one_at_a_time(app: App) -> App:
     """Terraform asks for ten things at once; moto's models are not made for that.
 
-    On a busy machine a connection may end before its answer is read. Then the SDK asks again, under the same id, and
-    gets the answer that was lost: what it asked for has been made, and must not be made twice.
+    On a busy machine the provider's SDK closes a connection unread if the answer comes before it has itself noted that
+    all of its request is written. It asks again, under the same id, and gets the answer that was lost: what it asked
+    for has been made, and must not be made twice.
     """
     turn = threading.Lock()
     answers: dict[str, Response] = {}
