@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pyarrow as pa
@@ -135,6 +136,7 @@ def _run(bench: Bench, contender: str, number: int) -> Run:
     batch, log_file = BATCH[bench.shape], bench.directory / f"{suffix}.log"
     if contender == "plain":
         command = [sys.executable, "-m", "bench.plain", bench.topic, str(bench.messages), str(batch)]
+        environment |= _of_workers(_ingest())
         share, mark = _share(bench.lines), r"BENCH lines=(\d+)"
     elif contender == "builtin":
         command, environment = _spark(bench, environment, "bench/builtin.py", [bench.topic, str(batch)])
@@ -168,9 +170,7 @@ def _spark(
     bench: Bench, environment: Mapping[str, str], program: str, arguments: list[str]
 ) -> tuple[list[str], dict[str, str]]:
     """The command that the local platform makes of the ingest SparkApplication, with this program and arguments."""
-    [manifest] = [
-        each for each in render(ROOT / "argocd" / "overlays" / "local") if each["metadata"]["name"] == "ingest"
-    ]
+    manifest = _ingest()
     manifest["spec"] |= {"mainApplicationFile": f"local:///opt/tillstream/{program}", "arguments": arguments}
     conf = manifest["spec"]["sparkConf"]
     conf["spark.hadoop.fs.s3a.aws.credentials.provider"] = ADMINISTRATOR
@@ -183,6 +183,21 @@ def _spark(
     )
     submitted = submission(manifest, machine)
     return list(submitted.command), {**submitted.environment, "PYTHONPATH": str(ROOT)}
+
+
+def _ingest() -> dict[str, Any]:
+    """The SparkApplication, as one machine has it."""
+    [manifest] = [
+        each for each in render(ROOT / "argocd" / "overlays" / "local") if each["metadata"]["name"] == "ingest"
+    ]
+    return manifest
+
+
+def _of_workers(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """What the manifest sets for the executors' Python workers: how they handle memory."""
+    prefix = "spark.executorEnv."
+    conf = manifest["spec"]["sparkConf"]
+    return {key.removeprefix(prefix): value for key, value in conf.items() if key.startswith(prefix)}
 
 
 def _make_tables(environment: Mapping[str, str], stores: pa.Table) -> None:
