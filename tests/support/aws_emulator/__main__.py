@@ -20,24 +20,33 @@ App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def one_at_a_time(app: App) -> App:
-    """Terraform asks for ten things at once; moto's models are not made for that.
-
-    On a busy machine the provider's SDK closes a connection unread if the answer comes before it has itself noted that
-    all of its request is written. It asks again, under the same id, and gets the answer that was lost: what it asked
-    for has been made, and must not be made twice.
-    """
+    """Terraform asks for ten things at once; moto's models are not made for that."""
     turn = threading.Lock()
-    answers: dict[str, Response] = {}
 
     def serial(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        call = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
         with turn:
-            answer = answers.get(call) or Response.from_app(app, environ, buffered=True)
-            if call:
-                answers[call] = answer
-            return answer(environ, start_response)
+            return app(environ, start_response)
 
     return serial
+
+
+def repeating(app: App) -> App:
+    """A request that comes again gets its first answer.
+
+    On a busy machine the provider's SDK closes a connection unread if the answer comes before it has itself noted that
+    all of its request is written. It asks again, under the same id: what it asked for has been made, and must not be
+    made twice.
+    """
+    answers: dict[str, Response] = {}
+
+    def remembering(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        call = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
+        answer = answers.get(call) or Response.from_app(app, environ, buffered=True)
+        if call:
+            answers[call] = answer
+        return answer(environ, start_response)
+
+    return remembering
 
 
 def main() -> None:
@@ -46,7 +55,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for part in (acmpca, autoscaling, budgets, ec2, eks, msk, rds, s3):
         part.install()
-    app = one_at_a_time(DomainDispatcherApplication(create_backend_app))
+    app = one_at_a_time(repeating(DomainDispatcherApplication(create_backend_app)))
     run_simple("127.0.0.1", arguments.port, app, threaded=True, request_handler=MotoRequestHandler)
 
 
