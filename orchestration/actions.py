@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
 from orchestration.runtime import Application, Changed, NoSuchApplication, Runtime
 
 ATTEMPTS = 10
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2
 
 Act = Callable[[Application], Application]
 Where = Callable[[Application], bool]
@@ -105,12 +108,18 @@ def _change(runtime: Runtime, name: str, act: Act, *, where: Where = lambda _: T
 
 
 def _persist(name: str, attempt: Callable[[], Application]) -> Application:
-    for _ in range(ATTEMPTS):
-        try:
-            return attempt()
-        except Changed:
-            continue
-    raise Changed(
-        f"SparkApplication {name} was changed by somebody else {ATTEMPTS} times in a row. It is as they left it; see "
-        f"who writes to it (`kubectl get sparkapplication {name} -o yaml --show-managed-fields`), then try again."
+    # By chance, and longer each time: two that look again at once would lose to each other again.
+    again = Retrying(
+        retry=retry_if_exception_type(Changed),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_random_exponential(multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS),
     )
+    try:
+        made: Application = again(attempt)
+    except RetryError as error:
+        raise Changed(
+            f"SparkApplication {name} was changed by somebody else {ATTEMPTS} times in a row. It is as they left it; "
+            f"see who writes to it (`kubectl get sparkapplication {name} -o yaml --show-managed-fields`), then try "
+            "again."
+        ) from error
+    return made
