@@ -22,10 +22,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from local import processes
 from local.environment import ROOT
-from local.files import free_ports
 from local.monitoring.alertmanager import await_ready
 from local.monitoring.pace import Pace
 from local.monitoring.prometheus import Prometheus
+from local.ports import free_ports
 
 PACE = Pace(scrape_seconds=1)
 # The first scrapes make the series; the rest only add to them.

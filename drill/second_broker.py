@@ -5,9 +5,10 @@ from typing import Self
 
 from drill.waiting import DrillError
 from local import processes
-from local.files import free_ports, write_private
 from local.kafka import Broker
 from local.kafka.broker import JARS, OWN_JAR
+from local.ports import free_ports
+from stores.files import write_private
 
 NODE_ID = 2
 END_SECONDS = 60

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import contracts
-from local.files import write_private
+from stores.files import write_private
 from stores.fleet import preparation, trouble
 from stores.fleet.fleet import Fleet, Wiring
 from stores.keys import read_master_key

@@ -29,14 +29,15 @@ from local.aws.account import Account
 from local.aws.issuer import TokenFiles
 from local.aws.provision import Outputs, Provisioning
 from local.environment import ROOT, Part, Platform
-from local.files import free_ports, write_private
 from local.kafka import Broker
 from local.kafka.broker import WORKLOADS as KAFKA_WORKLOADS
 from local.lifecycle import State
 from local.monitoring import Monitoring
 from local.monitoring.exporter import WORKLOAD as LAKE_EXPORTER
+from local.ports import free_ports
 from local.progress import Steps
 from local.submission import Machine, inherited, render, submission
+from stores.files import write_private
 from stores.fleet import dimension
 from stores.fleet.workspace import connect
 from topics.settings import KafkaSettings

@@ -16,7 +16,7 @@ import yaml
 
 from contracts.errors import TillstreamError
 from local.applications import Submission
-from local.files import free_ports
+from local.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[1]
 # Where the image keeps this repository.

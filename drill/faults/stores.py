@@ -12,8 +12,9 @@ from drill.pace import short
 from drill.registers import INVENTORY, MOVEMENT, OPERATIONS
 from drill.scene import Scene
 from local import processes
-from local.files import free_ports, write_private
+from local.ports import free_ports
 from local.submission import inherited
+from stores.files import write_private
 from stores.outbox import Draft, Outbox
 from stores.reporting import Reporter
 

@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 from local.environment import ROOT
-from local.files import write_private
+from stores.files import write_private
 
 USER = "admin"
 DAGS = ROOT / "dags"

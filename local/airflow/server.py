@@ -18,10 +18,11 @@ from local.airflow.client import AirflowClient, RunError
 from local.airflow.configuration import DAGS, USER, Home
 from local.airflow.runtime import APPLICATIONS
 from local.environment import ROOT
-from local.files import free_ports, write_private
+from local.ports import free_ports
 from local.submission import inherited
 from orchestration.runtime import RUNTIME
 from orchestration.workloads import WORKLOADS_FILE
+from stores.files import write_private
 
 COMMAND = ROOT / ".tools" / "airflow" / "bin" / "airflow"
 COMMANDS = {

@@ -19,7 +19,7 @@ from local import processes
 from local.authority import Authority
 from local.aws.emulator import HEALTH
 from local.aws.issuer import Issuer
-from local.files import free_ports
+from local.ports import free_ports
 
 if TYPE_CHECKING:
     from subprocess import Popen

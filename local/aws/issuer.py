@@ -14,7 +14,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from local.files import write_private
+from stores.files import write_private
 
 # Nobody serves this address, and nobody needs to: STS is given the keys as a file.
 LOCAL_ISSUER = "https://oidc.tillstream.invalid/id/local"

@@ -15,8 +15,9 @@ from confluent_kafka.admin import AdminClient
 from contracts.errors import TillstreamError
 from local import processes
 from local.authority import Authority, Identity
-from local.files import free_ports, write_private
 from local.kafka.configuration import Listener, Ports, log4j_properties, server_properties
+from local.ports import free_ports
+from stores.files import write_private
 from topics.errors import TopicsError
 from topics.logins import Secret
 from topics.users import set_users

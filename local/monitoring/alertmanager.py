@@ -13,8 +13,8 @@ import yaml
 
 from local import processes
 from local.environment import ROOT, StackError
-from local.files import free_ports
 from local.monitoring.rules import divided
+from local.ports import free_ports
 
 BIN = ROOT / ".tools" / "bin"
 ROUTES = ROOT / "argocd" / "apps" / "paging" / "base" / "routes.yaml"

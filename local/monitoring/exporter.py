@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local import processes
-from local.files import free_ports
 from local.monitoring.pace import Pace
+from local.ports import free_ports
 from local.submission import inherited
 
 WORKLOAD = "lake-exporter"

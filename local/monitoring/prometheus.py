@@ -10,10 +10,11 @@ import yaml
 
 from local import processes
 from local.environment import ROOT
-from local.files import free_ports, write_private
 from local.monitoring.alertmanager import BIN, await_ready
 from local.monitoring.pace import Pace
 from local.monitoring.rules import faster, rule_files, write
+from local.ports import free_ports
+from stores.files import write_private
 
 # The boards, and the page that draws them where there is no Grafana.
 BOARDS = ROOT / "dashboards"

@@ -11,7 +11,7 @@ from local.authority import Authority
 from local.aws.account import Account
 from local.aws.provision import Provisioning
 from local.beside import meanwhile
-from local.files import write_private
+from stores.files import write_private
 from tests.support import hands
 from tests.support.argo_cd import ArgoCD, Watch, await_settled
 from tests.support.cluster import ISSUER, Cluster

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
-from local.files import write_private
 from local.processes import kill_all
 from local.progress import Steps
 from local.stack import Stack
+from stores.files import write_private
 from tests.support.messages import MASTER_KEY
 
 

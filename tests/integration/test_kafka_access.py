@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from local.authority import Authority
-from local.files import write_private
+from stores.files import write_private
 from tests.support.broker import TOPICS, Kafka
 from tests.support.clients import deliver, first_error, read
 from topics.errors import TopicsError

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from local.authority import Authority
-from local.files import write_private
 from local.kafka import Broker, BrokerError
+from stores.files import write_private
 from tests.support.broker import Kafka, start_kafka
 from tests.support.clients import deliver, read
 from topics.apply import read_state

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 
 from local.authority import Authority, Identity
 from local.aws.issuer import Issuer
-from local.files import write_private
+from stores.files import write_private
 from tests.support.clients import deliver, first_error, read
 from tests.support.clock import clock_off
 from tests.support.waiting import wait_for

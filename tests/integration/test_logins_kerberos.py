@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.environment import ROOT
-from local.files import write_private
+from stores.files import write_private
 from tests.support.clock import clock_off
 from tests.support.kdc import Kdc
 from tests.support.ways_in import TOPIC, WaysIn

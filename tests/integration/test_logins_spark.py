@@ -10,8 +10,8 @@ import pytest
 
 from local.authority import Authority
 from local.aws.issuer import Issuer
-from local.files import write_private
 from local.submission import spark_jars
+from stores.files import write_private
 from tests.support.clients import deliver
 from tests.support.ways_in import SECRET_KEY, TOPIC, WaysIn
 

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from contracts.partitioning import partition_for
 from contracts.signing import store_key, verify
 from local.authority import Authority
-from local.files import free_ports
+from local.ports import free_ports
 from stores import sealing
 from stores.errors import SenderError
 from stores.metrics import StoreMetrics

@@ -19,8 +19,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from dashboards.committed import committed, queries
-from local.files import free_ports
 from local.monitoring.rules import rule_files
+from local.ports import free_ports
 from tests.support.boards import FOREIGN
 from tests.support.broker import start_kafka
 from tests.support.ingest import LAKE, ROOT, Platform, running_platform

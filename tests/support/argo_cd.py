@@ -11,7 +11,7 @@ from typing import Self
 import httpx
 
 from local import processes
-from local.files import free_ports
+from local.ports import free_ports
 from tests.support.cluster import BIN, READY_SECONDS, Cluster
 from tests.support.manifests import Manifest
 from tests.support.waiting import wait_for

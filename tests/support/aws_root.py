@@ -18,7 +18,7 @@ import boto3
 from local import processes
 from local.aws.account import ROOT, without_aws
 from local.aws.provision import one_init_at_a_time, terraform_without_aws
-from local.files import free_ports
+from local.ports import free_ports
 from local.probe import answers
 from tests.support.waiting import wait_for
 

@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local import processes
 from local.authority import Authority
-from local.files import free_ports, write_private
+from local.ports import free_ports
 from local.probe import answers
+from stores.files import write_private
 from tests.support.manifests import KUSTOMIZE, ROOT, Manifest
 from tests.support.waiting import wait_for
 

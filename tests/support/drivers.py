@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from local.applications import Applications, Submission
-from local.files import free_ports
+from local.ports import free_ports
 
 # Does what its argument says. One that goes on listens as a driver's web UI does: it is taken to run then.
 PROGRAM = """

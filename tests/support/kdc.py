@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 from local import processes
-from local.files import free_ports, write_private
+from local.ports import free_ports
+from stores.files import write_private
 from tests.support.waiting import wait_for
 
 REALM = "TILLSTREAM.INVALID"

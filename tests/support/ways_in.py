@@ -9,8 +9,9 @@ import pytest
 
 from local.authority import Authority
 from local.aws.issuer import Issuer
-from local.files import free_ports, write_private
 from local.kafka.configuration import Listener
+from local.ports import free_ports
+from stores.files import write_private
 from tests.support.broker import Kafka, start_broker
 from tests.support.kdc import Kdc
 from topics.apply import apply_plan
