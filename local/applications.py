@@ -220,7 +220,7 @@ class Runner:
             for running in self._drivers.values():
                 running.ask_to_end()
             for running in self._drivers.values():
-                processes.end(running.process, running.grace_seconds)
+                running.end()
 
     def _present(self) -> dict[str, dict[str, Any]]:
         found = {}
@@ -298,6 +298,11 @@ class _Running:
             self.process.terminate()
         elif time.monotonic() > self._kill_after:
             processes.kill(self.process)
+
+    def end(self) -> None:
+        """End it in good order, and wait. Of one seen to be gone the number may be another program's by now."""
+        if not self._gone:
+            processes.end(self.process, self.grace_seconds)
 
 
 def _generation(manifest: Mapping[str, Any]) -> int:

@@ -7,19 +7,21 @@ secrets. The stack holds a lock while it lives, so nobody is led to a stack that
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from contracts.errors import TillstreamError
-from local.files import write_private
+from stores.files import write_private
 
 ROOT = Path(__file__).resolve().parents[1]
 # Everything that runs keeps its files here; tests and a second disk choose another place.
 LOCAL = Path(os.environ.get("TILLSTREAM_LOCAL_DIR", ROOT / ".local"))
 RUN_DIRECTORY = LOCAL / "run"
+ASKED_SECONDS = 1.0
 
 # Whose identity a verb takes on when it is typed by hand.
 VERB_WORKLOADS = {
@@ -81,13 +83,11 @@ def only_stack(run_directory: Path = RUN_DIRECTORY) -> Iterator[None]:
     """Hold the lock that says a stack runs here. Raise StackError where one runs already."""
     run_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (run_directory / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _is_taken(lock):
             raise StackError(
                 f"A stack runs here already (process {_written_pid(run_directory)}). It was left alone; "
                 "`tillstream status` shows it, `make down` stops it."
-            ) from error
+            )
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -118,6 +118,20 @@ def adopt(words: Sequence[str], run_directory: Path = RUN_DIRECTORY) -> None:
         return
     if platform := Platform.running(run_directory):
         os.environ.update(platform.workloads[workload])
+
+
+def _is_taken(lock: IO[str]) -> bool:
+    """Take the lock for good. Who asks whether a stack runs holds it for a moment, too: that one is waited for."""
+    deadline = time.monotonic() + ASKED_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
 
 
 def _written_pid(run_directory: Path) -> int:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,9 @@ def spawn(
         _write(process, "go")
     finally:
         if not talks and process.stdin is not None:
-            process.stdin.close()
+            # What could not be written is tried again here.
+            with suppress(BrokenPipeError):
+                process.stdin.close()
             process.stdin = None
     return process
 
