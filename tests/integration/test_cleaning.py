@@ -199,7 +199,7 @@ def test_a_replaced_object_that_was_put_again_stays(filled: Lake, monkeypatch: p
     now = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2)
     plan = planned(filled, now)
     assert found(plan) == {("replaced_objects", "receipts", 2)}
-    wait_for(lambda: dt.datetime.now(dt.UTC) > now + dt.timedelta(seconds=1), 10, "the next moment")
+    wait_for(lambda: dt.datetime.now(dt.UTC) > now + dt.timedelta(seconds=1), 60, "the next moment")
     filled.store.put(first.key, filled.store.get(first.key))
     assert found(planned(filled, now)) == {("replaced_objects", "receipts", 1)}
     plan.carry_out()

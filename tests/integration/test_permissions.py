@@ -8,7 +8,7 @@ administrator's).
 import fnmatch
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -50,6 +50,15 @@ REQUESTS: dict[str, list[Request]] = {
     "D": [lambda s3, bucket, key: s3.delete_object(Bucket=bucket, Key=key)],
 }
 NOBODY = [place for place, cells in matrix().items() if not any(cells.values())]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def as_found(cloud: Cloud) -> Iterator[None]:
+    """Others use these buckets after this module: what it has put there is gone then."""
+    before = _objects(cloud)
+    yield
+    for bucket, key in _objects(cloud) - before:
+        cloud.administrator().delete_object(Bucket=bucket, Key=key)
 
 
 @pytest.fixture(scope="module")
@@ -281,6 +290,17 @@ def test_policies_are_plain(cloud: Cloud):
             assert not any("*" in action for action in statement["Action"]), statement
     for bucket in cloud.made.buckets.values():
         assert _findings(json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])) == [], bucket
+
+
+def _objects(cloud: Cloud) -> set[tuple[str, str]]:
+    """Every object by its bucket and key."""
+    pages = cloud.administrator().get_paginator("list_objects_v2")
+    return {
+        (bucket, each["Key"])
+        for bucket in cloud.made.buckets.values()
+        for page in pages.paginate(Bucket=bucket)
+        for each in page.get("Contents", [])
+    }
 
 
 def _findings(policy: Mapping[str, Any]) -> list[str]:

@@ -22,6 +22,7 @@ from contracts import Contract
 from contracts.system_tables import DUPLICATES, QUARANTINE
 from lake.names import application_id
 from lake.objects import ObjectStore
+from lake.status import committed
 from lake.tables import DeltaTables
 from local.authority import Authority
 from local.aws.account import Account
@@ -144,17 +145,26 @@ class Platform:
         return Counter({(partition, offset): 1 for partition, end in ends.items() for offset in range(end)})
 
     def wait_until_in_lake(self, run: Run, feeds: Iterable[str], timeout_seconds: float = 600) -> None:
-        """Wait until every offset sent by now is in the lake; fail at once if the driver ends."""
+        """Wait until every offset sent by now is in the lake, in batches that are committed whole; fail at once if the
+        driver ends.
+        """
         sent = {feed: self.sent(feed) for feed in feeds}
 
         def arrived() -> bool:
             assert run.process.poll() is None, run.said()
-            return all(self.found(feed).keys() >= offsets.keys() for feed, offsets in sent.items())
+            return all(self._has(feed, offsets) for feed, offsets in sent.items())
 
         def missing() -> str:
             return f"all offsets of {', '.join(sent)} in the lake: {run.said()[-3000:]}"
 
         wait_for(arrived, timeout_seconds, missing)
+
+    def _has(self, feed: str, sent: Offsets) -> bool:
+        # What was refused or is a duplicate stands in its table before the batch is the parent's, and so decided.
+        claim = committed(self.tables, self.contracts[feed])
+        if claim is None or any(offset >= claim.end_offsets[partition] for partition, offset in sent):
+            return False
+        return self.found(feed).keys() >= sent.keys()
 
     def transaction(self, feed: str, generation: int = 1) -> int | None:
         """The newest batch that the feed's parent table has."""

@@ -7,7 +7,7 @@ from airflow.sdk import DAG
 from orchestration.operators import MonitorStream, ReleaseStream, RestartStream, RunApplication, StartStream, StopStream
 
 # Without a broker nobody can measure a health: these streams are judged by their state.
-QUICK = {"poll_seconds": 0.2, "health_seconds": 1e9, "first_delay_seconds": 0.1, "restarts": 2}
+QUICK = {"poll_seconds": 0.2, "health_seconds": float("inf"), "first_delay_seconds": 0.1, "restarts": 2}
 SETTINGS = {"default_args": {"execution_timeout": timedelta(minutes=5)}}
 
 with DAG("start", schedule=None, **SETTINGS):
