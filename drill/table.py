@@ -192,8 +192,12 @@ FAULTS: tuple[Fault, ...] = (
         told="the broker is killed (kill -9)",
         inject=kafka.killed,
         sets_off=(Alert("KafkaBrokerDown"),),
-        # It answers Prometheus before it has opened its logs.
-        may_set_off=(Alert("MetricsMissing", {"series": "kafka_log_Log_Value"}), *OUTAGE),
+        # It answers Prometheus before it has opened its logs, and until then every partition is offline.
+        may_set_off=(
+            Alert("MetricsMissing", {"series": "kafka_log_Log_Value"}),
+            Alert("KafkaOfflinePartition"),
+            *OUTAGE,
+        ),
         breaks=frozenset({Part.KAFKA, Part.STREAM}),
     ),
     Fault(

@@ -82,7 +82,7 @@ def test_an_alert_reaches_whom_its_route_names(monitoring: Monitoring) -> None:
         assert line["status"] == "firing"
         assert line["labels"]["severity"] == "watchdog"
         assert line["annotations"]["summary"]
-        assert datetime.fromisoformat(line["time"]) > datetime.fromisoformat(line["starts_at"])
+        assert datetime.fromisoformat(line["time"]) >= datetime.fromisoformat(line["starts_at"])
 
 
 def test_a_part_that_ends_is_missed(stack: Stack, monitoring: Monitoring) -> None:

@@ -8,6 +8,7 @@ local/tools/requirements.in pins.
 import argparse
 import threading
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -42,7 +43,8 @@ def repeating(app: App) -> App:
     def remembering(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         call = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
         answer = answers.get(call) or Response.from_app(app, environ, buffered=True)
-        if call:
+        # One that went wrong is to be asked for anew.
+        if call and answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
             answers[call] = answer
         return answer(environ, start_response)
 
