@@ -44,7 +44,7 @@ LOOK_SECONDS = 1.0
 HAND_OVER_SECONDS = 30.0
 """A producer whose log-in was replaced has so long to bring home what is on its way; then it is sent again."""
 
-LAST_REPORTS_SECONDS = 1.0
+LAST_REPORTS_SECONDS = 10.0
 """A producer that is given up has so long to say what became of the messages that it had."""
 
 # Waiting does not help against these, and going round them would break the order.
@@ -60,8 +60,8 @@ REFUSALS = {
 
 # Reports of messages that the sender itself let go of.
 LET_GO = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # noqa: SLF001 - as above
-# The fatal error by which a producer stops where the next messages would overtake refused ones.
-GAP = KafkaError._GAPLESS_GUARANTEE  # noqa: SLF001 - as above
+# That a producer stops, as the next messages would overtake refused ones, or had stopped when it was given one.
+STOPPED = (KafkaError._GAPLESS_GUARANTEE, KafkaError._FATAL)  # noqa: SLF001 - as above
 
 
 def producer_settings(settings: KafkaSettings) -> dict[str, Any]:
@@ -159,9 +159,9 @@ class Session:
 
     def _fail(self, error: KafkaError) -> None:
         self._count(error)
-        # The first one is the cause, later ones are what it brought down with it. But that there would be a gap does
+        # The first one is the cause, later ones are what it brought down with it. But that the producer stopped does
         # not say why: the reports that follow do.
-        if self.failure is None or (self.failure.code() == GAP and error.code() not in LET_GO):
+        if self.failure is None or (self.failure.code() in STOPPED and error.code() not in LET_GO):
             self.failure = error
 
     def _count(self, error: KafkaError) -> None:

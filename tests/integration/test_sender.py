@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -216,6 +217,25 @@ def test_refused_store_stops_loudly_and_keeps_its_messages(kafka: Kafka, tmp_pat
         with sender_of(outbox, kafka, allowed, metrics) as sender:
             send_all(outbox, sender)
     assert_in_order(first_seen(read_all(kafka, allowed)))
+
+
+def test_store_refused_in_the_midst_of_a_backlog_stops_as_loudly(kafka: Kafka, tmp_path: Path):
+    """A till so slow that the refusal comes while it still hands over learns why, and does not try for ever."""
+    seal = StoreSeal("330", KEY, 1, {"pos.receipts": kafka.new_topic(config={"max.message.bytes": "1000"})})
+    too_large = b'{"pad":"%s"}' % random.Random(1).randbytes(2_000).hex().encode()
+
+    def slowly(row: Pending) -> sealing.Message:
+        time.sleep(0.001)
+        return seal(row)
+
+    with Outbox(tmp_path / "outbox.db", "330") as outbox:
+        outbox.append_many([Draft("pos.receipts", "1", too_large), *drafts(999)])
+        with (
+            Sender(outbox, kafka.store_settings("330"), slowly, StoreMetrics(CollectorRegistry())) as sender,
+            pytest.raises(SenderError, match="the topic takes no message of that size"),
+        ):
+            send_all(outbox, sender)
+        assert outbox.depth() == 1_000
 
 
 def test_broken_producer_is_replaced(kafka: Kafka, tmp_path: Path):
