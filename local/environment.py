@@ -83,7 +83,7 @@ def only_stack(run_directory: Path = RUN_DIRECTORY) -> Iterator[None]:
     """Hold the lock that says a stack runs here. Raise StackError where one runs already."""
     run_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (run_directory / "lock").open("a+") as lock:
-        if not _is_taken(lock):
+        if not _take(lock):
             raise StackError(
                 f"A stack runs here already (process {_written_pid(run_directory)}). It was left alone; "
                 "`tillstream status` shows it, `make down` stops it."
@@ -120,8 +120,8 @@ def adopt(words: Sequence[str], run_directory: Path = RUN_DIRECTORY) -> None:
         os.environ.update(platform.workloads[workload])
 
 
-def _is_taken(lock: IO[str]) -> bool:
-    """Take the lock for good. Who asks whether a stack runs holds it for a moment, too: that one is waited for."""
+def _take(lock: IO[str]) -> bool:
+    """Whether the lock is ours now, until it is closed. Who asks whether a stack runs holds it for a moment, too."""
     deadline = time.monotonic() + ASKED_SECONDS
     while True:
         try:
