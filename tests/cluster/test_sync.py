@@ -14,8 +14,9 @@ import pytest
 
 from tests.cluster.conftest import ENVIRONMENT
 from tests.support.airflow_program import run_as_airflow
-from tests.support.argo_cd import SETTLED, Watch, applications, await_settled, state, unsettled, wave
+from tests.support.argo_cd import SETTLED, Watch, applications, await_settled, state, unsettled
 from tests.support.cluster import BIN, MERGE, Cluster
+from tests.support.manifests import wave
 from tests.support.repository import Repository
 from tests.support.waiting import wait_for
 

@@ -170,10 +170,6 @@ def state(application: Manifest) -> tuple[str, str, str]:
     )
 
 
-def wave(application: Manifest) -> int:
-    return int(application["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0"))
-
-
 def all_settled(cluster: Cluster) -> bool:
     found = applications(cluster)
     return "streams" in found and {state(each) for each in found.values()} == {SETTLED}

@@ -54,3 +54,8 @@ def reference(manifest: Manifest) -> str:
     """Kind, namespace and name, as people write them."""
     metadata = manifest["metadata"]
     return "/".join(filter(None, (manifest["kind"], metadata.get("namespace"), metadata["name"])))
+
+
+def wave(manifest: Manifest) -> int:
+    """When Argo CD applies it: after all of the same sync with a lower number."""
+    return int(manifest["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0"))

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from tests.support.manifests import ENVIRONMENTS, ROOT, Manifest, applications, objects, reference, rendered
+from tests.support.manifests import ENVIRONMENTS, ROOT, Manifest, applications, objects, reference, rendered, wave
 
 pytestmark = pytest.mark.parametrize("environment", ENVIRONMENTS)
 
@@ -43,11 +43,11 @@ def test_projects_admit_what_is_there(environment: str):
 
 def test_waves_go_in_the_order_of_need(environment: str):
     """What another part needs is healthy in an earlier wave."""
-    wave = {name: _wave(each) for name, each in applications(environment).items()}
-    projects = {each["metadata"]["name"]: _wave(each) for each in objects(environment, "AppProject")}
+    waves = {name: wave(each) for name, each in applications(environment).items()}
+    projects = {each["metadata"]["name"]: wave(each) for each in objects(environment, "AppProject")}
     for name, each in applications(environment).items():
         # The root's own comes with it, by hand.
-        assert name == "root" or projects[each["spec"]["project"]] < wave[name], name
+        assert name == "root" or projects[each["spec"]["project"]] < waves[name], name
     for first, then in (
         ("argo-cd", "foundation"),
         ("foundation", "external-secrets"),
@@ -68,7 +68,7 @@ def test_waves_go_in_the_order_of_need(environment: str):
         ("topics", "airflow"),
         ("airflow", "streams"),
     ):
-        assert wave[first] < wave[then], (first, then)
+        assert waves[first] < waves[then], (first, then)
 
 
 def test_topics_are_applied_at_each_sync(environment: str):
@@ -79,8 +79,8 @@ def test_topics_are_applied_at_each_sync(environment: str):
     notes = job["metadata"]["annotations"]
     assert notes["argocd.argoproj.io/hook"] == "Sync"
     assert notes["argocd.argoproj.io/hook-delete-policy"] == "BeforeHookCreation"
-    wave = "argocd.argoproj.io/sync-wave"
-    assert int(contracts["metadata"]["annotations"][wave]) < int(notes[wave])
+    key = "argocd.argoproj.io/sync-wave"
+    assert int(contracts["metadata"]["annotations"][key]) < int(notes[key])
     assert not {each["kind"] for each in objects(environment)} & {"KafkaTopic", "KafkaUser"}
 
 
@@ -108,7 +108,3 @@ def test_trouble_with_a_sync_is_told_whoever_pages(environment: str):
 def _objects_of(environment: str, application: str) -> list[Manifest]:
     """What an Application of our own manifests applies."""
     return {**rendered(environment), "root": []}.get(application, [])
-
-
-def _wave(each: Manifest) -> int:
-    return int(each["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0"))
